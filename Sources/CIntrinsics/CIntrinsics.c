@@ -1,0 +1,1 @@
+// CIntrinsics is a header of static inline functions.

@@ -1,0 +1,1 @@
+// CSwiftBN is the public header; its functions are implemented in Sources/SwiftBN.

@@ -1,0 +1,3 @@
+#ifndef SWIFTBN_H
+#define SWIFTBN_H
+#endif

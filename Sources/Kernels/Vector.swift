@@ -1,0 +1,95 @@
+/// A floating-point type that kernels compute in, with the widest vector of the instruction-set level.
+///
+/// Kernels are written once, generic over this protocol, and specialized with `@_specialize(where T == Float)` and
+/// `@_specialize(where T == Double)`; every helper they use is `@inline(__always)`.
+public protocol KernelScalar: BinaryFloatingPoint, SIMDScalar
+where SIMDMaskScalar: FixedWidthInteger & SignedInteger {
+  associatedtype Vector: SIMD where Vector.Scalar == Self
+
+  /// `a * b + c`, one rounding where the level has the instruction (v3, v4), two at v2.
+  static func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector
+  static func squareRoot(_ a: Vector) -> Vector
+  /// Lane-wise `condition ? a : b` on a comparison `x > y`.
+  static func select(_ x: Vector, greaterThan y: Vector, _ a: Vector, else b: Vector) -> Vector
+  /// The larger lane; `b` where either is NaN... in hardware order: `a > b ? a : b`.
+  static func maximum(_ a: Vector, _ b: Vector) -> Vector
+}
+
+#if SWIFTBN_V4
+  public typealias FloatVector = SIMD16<Float>
+  public typealias DoubleVector = SIMD8<Double>
+#elseif SWIFTBN_V3
+  public typealias FloatVector = SIMD8<Float>
+  public typealias DoubleVector = SIMD4<Double>
+#else
+  public typealias FloatVector = SIMD4<Float>
+  public typealias DoubleVector = SIMD2<Double>
+#endif
+
+extension Float: KernelScalar {
+  public typealias Vector = FloatVector
+
+  @inline(__always)
+  public static func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
+    #if SWIFTBN_V2
+      return a * b + c
+    #else
+      return c.addingProduct(a, b)
+    #endif
+  }
+
+  @inline(__always)
+  public static func squareRoot(_ a: Vector) -> Vector { a.squareRoot() }
+
+  @inline(__always)
+  public static func select(_ x: Vector, greaterThan y: Vector, _ a: Vector, else b: Vector) -> Vector {
+    b.replacing(with: a, where: x .> y)
+  }
+
+  @inline(__always)
+  public static func maximum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .> b) }
+}
+
+extension Double: KernelScalar {
+  public typealias Vector = DoubleVector
+
+  @inline(__always)
+  public static func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
+    #if SWIFTBN_V2
+      return a * b + c
+    #else
+      return c.addingProduct(a, b)
+    #endif
+  }
+
+  @inline(__always)
+  public static func squareRoot(_ a: Vector) -> Vector { a.squareRoot() }
+
+  @inline(__always)
+  public static func select(_ x: Vector, greaterThan y: Vector, _ a: Vector, else b: Vector) -> Vector {
+    b.replacing(with: a, where: x .> y)
+  }
+
+  @inline(__always)
+  public static func maximum(_ a: Vector, _ b: Vector) -> Vector { b.replacing(with: a, where: a .> b) }
+}
+
+extension UnsafePointer where Pointee: KernelScalar {
+  /// A full vector from this address, which needs no alignment.
+  @inline(__always)
+  func vector(at index: Int) -> Pointee.Vector {
+    UnsafeRawPointer(self + index).loadUnaligned(as: Pointee.Vector.self)
+  }
+}
+
+extension UnsafeMutablePointer where Pointee: KernelScalar {
+  @inline(__always)
+  func vector(at index: Int) -> Pointee.Vector {
+    UnsafeRawPointer(self + index).loadUnaligned(as: Pointee.Vector.self)
+  }
+
+  @inline(__always)
+  func store(_ vector: Pointee.Vector, at index: Int) {
+    UnsafeMutableRawPointer(self + index).storeBytes(of: vector, as: Pointee.Vector.self)
+  }
+}
