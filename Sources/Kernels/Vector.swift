@@ -2,7 +2,7 @@
 ///
 /// Kernels are written once, generic over this protocol, and specialized with `@_specialize(where T == Float)` and
 /// `@_specialize(where T == Double)`; every helper they use is `@inline(__always)`.
-public protocol KernelScalar: BinaryFloatingPoint, SIMDScalar
+public protocol KernelScalar: BinaryFloatingPoint, SIMDScalar, Codable
 where SIMDMaskScalar: FixedWidthInteger & SignedInteger {
   associatedtype Vector: SIMD where Vector.Scalar == Self
 
