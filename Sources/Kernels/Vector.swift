@@ -80,6 +80,16 @@ extension UnsafePointer where Pointee: KernelScalar {
   func vector(at index: Int) -> Pointee.Vector {
     UnsafeRawPointer(self + index).loadUnaligned(as: Pointee.Vector.self)
   }
+
+  /// The first `count` lanes from this address, the others zero: for the tail of a run.
+  @inline(__always)
+  func vector(at index: Int, count: Int) -> Pointee.Vector {
+    var vector = Pointee.Vector()
+    withUnsafeMutableBytes(of: &vector) {
+      $0.baseAddress!.copyMemory(from: self + index, byteCount: count &* MemoryLayout<Pointee>.stride)
+    }
+    return vector
+  }
 }
 
 extension UnsafeMutablePointer where Pointee: KernelScalar {
@@ -91,5 +101,14 @@ extension UnsafeMutablePointer where Pointee: KernelScalar {
   @inline(__always)
   func store(_ vector: Pointee.Vector, at index: Int) {
     UnsafeMutableRawPointer(self + index).storeBytes(of: vector, as: Pointee.Vector.self)
+  }
+
+  /// Stores the first `count` lanes.
+  @inline(__always)
+  func store(_ vector: Pointee.Vector, at index: Int, count: Int) {
+    withUnsafeBytes(of: vector) {
+      UnsafeMutableRawPointer(self + index).copyMemory(
+        from: $0.baseAddress!, byteCount: count &* MemoryLayout<Pointee>.stride)
+    }
   }
 }

@@ -1,0 +1,103 @@
+import Graph
+import Kernels
+import Tensor
+
+extension BatchNormAttributes {
+  /// x as (outer, C, inner).
+  func shape(of x: Shape) throws -> NormalizationShape {
+    let axis = try normalizeAxis(axis, rank: x.rank, "batch_norm")
+    return NormalizationShape(
+      outer: x.dims[..<axis].reduce(1, *), channels: x[axis], inner: x.dims[(axis + 1)...].reduce(1, *))
+  }
+}
+
+extension BatchNorm: Lowerable {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
+  func lower(_ c: Lowering) throws -> Step { try lower(c, relu: false) }
+
+  func lower(_ c: Lowering, relu: Bool) throws -> Step {
+    let (x, y, mean, variance, inverse) = (c.x, c.outputs[0], c.outputs[1], c.outputs[2], c.outputs[3])
+    let gamma = attributes.gammaIndex.map { c.inputs[$0] }
+    let beta = attributes.betaIndex.map { c.inputs[$0] }
+    let (shape, epsilon) = (try attributes.shape(of: x.shape), attributes.epsilon)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormForward(
+          memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
+          memory.write(y), mean: memory.write(mean), variance: memory.write(variance),
+          inverseStd: memory.write(inverse), shape, epsilon: epsilon, relu: relu)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension FusedBatchNorm {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
+  func lower(_ c: Lowering) throws -> Step { try norm.lower(c, relu: true) }
+}
+
+extension BatchNormGradient: Lowerable {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (dy, x, mean, inverse) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
+    let gamma = attributes.scale ? c.inputs[4] : nil
+    let (dx, dgamma, dbeta) = (c.outputs[0], c.outputs[1], c.outputs[2])
+    let shape = try attributes.shape(of: x.shape)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormBackward(
+          memory.read(dy, as: T.self), memory.read(x), gamma: gamma.map { memory.read($0) }, mean: memory.read(mean),
+          inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
+          dbeta: memory.write(dbeta), shape)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension BatchNormInference: Lowerable {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
+  func lower(_ c: Lowering) throws -> Step { try lower(c, relu: false) }
+
+  func lower(_ c: Lowering, relu: Bool) throws -> Step {
+    let (x, y) = (c.x, c.y)
+    let gamma = attributes.gammaIndex.map { c.inputs[$0] }
+    let beta = attributes.betaIndex.map { c.inputs[$0] }
+    let (mean, variance) = (c.inputs[c.inputs.count - 2], c.inputs[c.inputs.count - 1])
+    let (shape, epsilon) = (try attributes.shape(of: x.shape), attributes.epsilon)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormInference(
+          memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
+          movingMean: memory.read(mean), movingVariance: memory.read(variance), memory.write(y), shape,
+          epsilon: epsilon, relu: relu)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension FusedBatchNormInference {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
+  func lower(_ c: Lowering) throws -> Step { try norm.lower(c, relu: true) }
+}
+
+extension BatchNormInferenceGradient: Lowerable {
+  func lower(_ c: Lowering) throws -> Step {
+    let (dy, x, mean, variance) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
+    let gamma = attributes.scale ? c.inputs[4] : nil
+    let (dx, dgamma, dbeta) = (c.outputs[0], c.outputs[1], c.outputs[2])
+    let (shape, epsilon) = (try attributes.shape(of: x.shape), attributes.epsilon)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormInferenceBackward(
+          memory.read(dy, as: T.self), memory.read(x), gamma: gamma.map { memory.read($0) },
+          movingMean: memory.read(mean), movingVariance: memory.read(variance), dx: memory.write(dx),
+          dgamma: memory.write(dgamma), dbeta: memory.write(dbeta), shape, epsilon: epsilon)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}

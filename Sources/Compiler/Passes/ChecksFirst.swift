@@ -1,0 +1,70 @@
+import Graph
+import Tensor
+
+/// Data that only a run can check (labels, indices), found before anything is computed or changed.
+extension Draft {
+  /// Puts a check before each operation that needs one, and moves checks, with what they depend on, to the front.
+  mutating func scheduleChecks() {
+    var checks: [Instruction] = []
+    for instruction in instructions {
+      guard let (input, limit) = instruction.operation.checkedIndices(types(instruction.inputs)) else { continue }
+      let value = instruction.inputs[input]
+      if checks.contains(where: { $0.inputs == [value] && ($0.operation as? IndexCheck)?.limit == limit }) { continue }
+      checks.append(
+        Instruction(operation: IndexCheck(limit: limit, of: instruction.operation.name), inputs: [value], outputs: []))
+    }
+    guard !checks.isEmpty else { return }
+    let producers = producers()
+    var isEarly = [Bool](repeating: false, count: instructions.count)
+    var open = checks.flatMap(\.inputs)
+    while let value = open.popLast() {
+      let producer = producers[value]
+      guard producer >= 0, !isEarly[producer] else { continue }
+      isEarly[producer] = true
+      open += instructions[producer].reads
+    }
+    let early = instructions.indices.filter { isEarly[$0] }.map { instructions[$0] }
+    let late = instructions.indices.filter { !isEarly[$0] }.map { instructions[$0] }
+    instructions = early + checks + late
+  }
+}
+
+extension Operation {
+  /// The input that holds indices and the number they must stay below.
+  func checkedIndices(_ inputs: [TensorType]) -> (input: Int, limit: Int)? {
+    switch self {
+    case let op as SoftmaxCrossEntropy where op.isSparse: (1, inputs[0].shape.dims.last ?? 0)
+    case let op as SoftmaxCrossEntropyGradient where op.isSparse: (2, inputs[1].shape.dims.last ?? 0)
+    case let op as Take: (1, inputs[0].shape[op.axis < 0 ? op.axis + inputs[0].shape.rank : op.axis])
+    case let op as TakeGradient: (1, inputs[2].shape[op.axis < 0 ? op.axis + inputs[2].shape.rank : op.axis])
+    default: nil
+    }
+  }
+}
+
+/// Fails when an index is not in 0..<limit.
+struct IndexCheck: Lowerable {
+  let limit: Int
+  let user: String
+  var name: String { "index_check" }
+
+  init(limit: Int, of user: String) {
+    self.limit = limit
+    self.user = user
+  }
+
+  func infer(_ inputs: [TensorType]) throws -> [TensorType] { [] }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (x, limit, user) = (c.x, limit, user)
+    func check<I: FixedWidthInteger>(_ memory: Memory, _ type: I.Type) throws {
+      let indices = memory.read(x, as: I.self)
+      for position in 0..<x.count where indices[position] < 0 || indices[position] >= limit {
+        let what = user.hasPrefix("take") ? "index" : "label"
+        throw Failure.value(
+          "\(user): \(what) \(indices[position]) at position \(position) is out of range, expected 0..\(limit - 1)")
+      }
+    }
+    return x.type.dtype == .int32 ? { try check($0, Int32.self) } : { try check($0, Int64.self) }
+  }
+}

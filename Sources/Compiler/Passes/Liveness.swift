@@ -1,0 +1,35 @@
+import Graph
+import Tensor
+
+extension Draft {
+  /// The live part of a graph: what outputs and assignments depend on, in the graph's order.
+  init(_ graph: Graph, outputs: [Value], inputTypes: [TensorType]) throws {
+    let types = try graph.specialize(inputTypes)
+    var isLive = [Bool](repeating: false, count: types.count)
+    for value in outputs { isLive[value.index] = true }
+    for assignment in graph.assignments { isLive[assignment.value.index] = true }
+    var live: [Instruction] = []
+    for node in graph.nodes.reversed() where node.outputs.contains(where: { isLive[$0.index] }) {
+      guard let operation = node.operation as? any Lowerable else {
+        throw Failure.runtime("\(node.operation.name): has no lowering")
+      }
+      let skipped = operation.shapeOnlyInputs
+      for (index, value) in node.inputs.enumerated() where !skipped.contains(index) {
+        isLive[value.index] = true
+      }
+      live.append(
+        Instruction(
+          operation: operation, inputs: node.inputs.map(\.index), outputs: node.outputs.map(\.index)))
+    }
+    self.init(
+      graph: graph, types: types, instructions: live.reversed(), outputs: outputs.map(\.index),
+      assignments: graph.assignments.map { ($0.variable, $0.value.index) })
+    for (variable, value) in assignments {
+      let (wanted, type) = (graph.variables[variable].type, types[value])
+      guard type == wanted else {
+        throw Failure.value(
+          "assign: variable \(graph.variables[variable].name) is \(wanted), its new value is \(type)")
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import Graph
+import Tensor
+
+/// How a graph is computed for one set of input types: steps in order and the memory they use.
+///
+/// A run computes into the plan's own arena, so two runs of one plan must not overlap; it allocates nothing.
+public final class Plan {
+  public let outputTypes: [TensorType]
+  /// Inputs that a run does not read from the caller but from `stagingPointer(input:)`, where they have been put.
+  public let staged: [Bool]
+  public let arenaBytes: Int
+
+  private let arena: Storage
+  private let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  private let valueCount: Int
+  private let steps: [(name: String, run: Step)]
+  private let inputSlots: [(input: Int, values: [Int])]
+  private let outputSlots: [(output: Int, values: [Int])]
+  private let copies: [(from: Int, to: UnsafeMutableRawPointer, bytes: Int)]
+  private let inputValues: [Int]
+  /// Keeps constants and variables alive.
+  private let graph: Graph
+
+  /// - Parameter staged: inputs that need converting or gathering.
+  public init(_ graph: Graph, outputs: [Value], inputTypes: [TensorType], staged: [Bool]) throws {
+    var draft = try Draft(graph, outputs: outputs, inputTypes: inputTypes)
+    draft.fuse()
+    draft.scheduleChecks()
+    let placement = Placement(&draft, staged: staged)
+    self.graph = graph
+    self.staged = staged
+    outputTypes = outputs.map { draft.types[$0.index] }
+    arenaBytes = placement.arenaBytes
+    arena = try Storage(byteCount: placement.arenaBytes)
+    valueCount = draft.types.count
+    table = .allocate(capacity: max(valueCount, 1))
+    table.initialize(repeating: arena.pointer, count: max(valueCount, 1))
+    inputValues = graph.inputs.map(\.value.index)
+
+    var inputSlots: [Int: [Int]] = [:]
+    var outputSlots: [Int: [Int]] = [:]
+    for value in draft.types.indices {
+      switch placement.places[value] {
+      case .arena(let offset): table[value] = arena.pointer + offset
+      case .variable(let index): table[value] = graph.variables[index].pointer
+      case .constant(let index): table[value] = graph.constants[index].storage.pointer
+      case .input(let index): inputSlots[index, default: []].append(value)
+      case .output(let index): outputSlots[index, default: []].append(value)
+      case nil: break
+      }
+    }
+    self.inputSlots = inputSlots.map { ($0.key, $0.value) }
+    self.outputSlots = outputSlots.map { ($0.key, $0.value) }
+    copies = placement.copies.map {
+      ($0.value, graph.variables[$0.variable].pointer, graph.variables[$0.variable].type.byteCount)
+    }
+
+    func operand(_ value: Int) -> Operand { Operand(value: value, type: draft.types[value]) }
+    var steps: [(String, Step)] = []
+    for (index, instruction) in draft.instructions.enumerated() {
+      let (inputs, outputs) = (instruction.inputs.map(operand), instruction.outputs.map(operand))
+      if instruction.operation.isView(inputs.map(\.type), outputs.map(\.type)) { continue }
+      let temporary = placement.temporaries[index].map(operand) ?? Operand(value: 0, type: TensorType(.uint8, [0]))
+      let lowering = Lowering(inputs: inputs, outputs: outputs, temporary: temporary)
+      steps.append((instruction.operation.name, try instruction.operation.lower(lowering)))
+    }
+    self.steps = steps
+  }
+
+  deinit { table.deallocate() }
+
+  /// Names of the steps in order; fused operations are joined by `+`.
+  public var stepNames: [String] { steps.map(\.name) }
+
+  /// Where a staged input is to be written before a run.
+  public func stagingPointer(input: Int) -> UnsafeMutableRawPointer { table[inputValues[input]] }
+
+  /// Computes outputs and assignments. When it fails nothing has been changed.
+  public func run(
+    inputs: UnsafePointer<UnsafeRawPointer?>, outputs: UnsafePointer<UnsafeMutableRawPointer>?
+  ) throws {
+    for slot in inputSlots {
+      let pointer = inputs[slot.input].map { UnsafeMutableRawPointer(mutating: $0) } ?? arena.pointer
+      for value in slot.values { table[value] = pointer }
+    }
+    for slot in outputSlots { for value in slot.values { table[value] = outputs![slot.output] } }
+    let memory = Memory(table: UnsafePointer(table))
+    for step in steps { try step.run(memory) }
+    for copy in copies { copy.to.copyMemory(from: table[copy.from], byteCount: copy.bytes) }
+  }
+}

@@ -1,0 +1,13 @@
+/// Names of all operations that can be added by name.
+enum Registry {
+  static let factories: [String: OperationFactory] = {
+    let families: [[String: OperationFactory]] = [
+      Unary.factories, Binary.factories, elementwiseFactories, reductionFactories, shapeFactories,
+      indexingFactories, linearFactories, convolutionFactories, poolingFactories, softmaxFactories,
+      normalizationFactories, randomFactories, optimizerFactories,
+    ]
+    var all: [String: OperationFactory] = [:]
+    for family in families { all.merge(family) { first, _ in first } }
+    return all
+  }()
+}

@@ -1,0 +1,94 @@
+/// Copies of images in forms that the inner loops can walk without looking at edges.
+
+/// Rows `rows` of the padded image: reach (rows, reachWidth, C_in) with zeros where windows reach over an edge. Returns
+/// where output row `rows.lowerBound` begins.
+@inline(__always)
+func padRows<T: KernelScalar>(
+  _ x: UnsafePointer<T>, _ padded: UnsafeMutablePointer<T>, _ s: ConvolutionShape, outRows: Range<Int>
+) {
+  let first = outRows.lowerBound &* s.strideH &- s.padTop
+  let count = (outRows.count &- 1) &* s.strideH &+ (s.kernelHeight &- 1) &* s.dilationH &+ 1
+  let (rowLength, c) = (s.reachWidth &* s.inChannels, s.inChannels)
+  let copied = Swift.max(0, Swift.min(s.width, s.reachWidth &- s.padLeft))
+  for row in 0..<count {
+    let to = padded + row &* rowLength
+    let source = first &+ row
+    guard source >= 0, source < s.height else {
+      for i in 0..<rowLength { to[i] = 0 }
+      continue
+    }
+    for i in 0..<(s.padLeft &* c) { to[i] = 0 }
+    UnsafeMutableRawPointer(to + s.padLeft &* c).copyMemory(
+      from: x + source &* s.width &* c, byteCount: copied &* c &* MemoryLayout<T>.stride)
+    for i in ((s.padLeft &+ copied) &* c)..<rowLength { to[i] = 0 }
+  }
+}
+
+/// Windows of output rows as rows of a matrix (pixels, KH·KW·C_in), zeros where they reach over an edge.
+@inline(__always)
+func gatherWindows<T: KernelScalar>(
+  _ x: UnsafePointer<T>, _ windows: UnsafeMutablePointer<T>, _ s: ConvolutionShape, outRows: Range<Int>
+) {
+  var to = windows
+  let c = s.inChannels
+  for row in outRows {
+    for column in 0..<s.outWidth {
+      for i in 0..<s.kernelHeight {
+        let h = row &* s.strideH &+ i &* s.dilationH &- s.padTop
+        for j in 0..<s.kernelWidth {
+          let w = column &* s.strideW &+ j &* s.dilationW &- s.padLeft
+          if h >= 0 && h < s.height && w >= 0 && w < s.width {
+            let from = x + (h &* s.width &+ w) &* c
+            for k in 0..<c { to[k] = from[k] }
+          } else {
+            for k in 0..<c { to[k] = 0 }
+          }
+          to += c
+        }
+      }
+    }
+  }
+}
+
+/// dy with stride - 1 zeros between its pixels and zeros around, so that the input gradient becomes a plain convolution
+/// with the flipped kernel: rows u of (H + (KH-1)·dilation, W + (KW-1)·dilation, C_out) hold dy[(u - offset) / stride].
+@inline(__always)
+func spreadGradient<T: KernelScalar>(
+  _ dy: UnsafePointer<T>, _ spread: UnsafeMutablePointer<T>, _ s: ConvolutionShape, rows: Range<Int>
+) {
+  let width = s.width &+ (s.kernelWidth &- 1) &* s.dilationW
+  let (offsetH, offsetW) = (
+    (s.kernelHeight &- 1) &* s.dilationH &- s.padTop, (s.kernelWidth &- 1) &* s.dilationW &- s.padLeft
+  )
+  let c = s.outChannels
+  let last = rows.upperBound &+ (s.kernelHeight &- 1) &* s.dilationH
+  for u in rows.lowerBound..<last {
+    let to = spread + (u &- rows.lowerBound) &* width &* c
+    for i in 0..<(width &* c) { to[i] = 0 }
+    let q = u &- offsetH
+    guard q >= 0, q % s.strideH == 0, q / s.strideH < s.outHeight else { continue }
+    let from = dy + (q / s.strideH) &* s.outWidth &* c
+    for column in 0..<s.outWidth {
+      let place = column &* s.strideW &+ offsetW
+      guard place >= 0, place < width else { continue }
+      UnsafeMutableRawPointer(to + place &* c).copyMemory(
+        from: from + column &* c, byteCount: c &* MemoryLayout<T>.stride)
+    }
+  }
+}
+
+/// Rows of `columns` elements as panels [panel][row][width], padded with zeros.
+@inline(__always)
+func packPanels<T: KernelScalar>(
+  _ w: UnsafePointer<T>, _ packed: UnsafeMutablePointer<T>, rows: Int, columns: Int, _ panels: ColumnPanels
+) {
+  for panel in 0..<panels.count {
+    let first = panel &* panels.width
+    let copied = Swift.min(panels.width, columns &- first)
+    for row in 0..<rows {
+      let to = packed + (panel &* rows &+ row) &* panels.width
+      for j in 0..<copied { to[j] = w[row &* columns &+ first &+ j] }
+      for j in copied..<panels.width { to[j] = 0 }
+    }
+  }
+}

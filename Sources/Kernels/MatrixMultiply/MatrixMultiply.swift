@@ -1,0 +1,106 @@
+import Parallel
+
+/// Terms of the reduction that are worked on at a time: a panel of B of this depth stays in the first-level cache.
+private let panelDepth = 256
+/// Rows of C that one chunk computes.
+private let rowsPerChunk = 156
+
+/// C = op(A)·op(B) (+ C) (+ bias), then the activation.
+///
+/// C is (m, n); op(A) is (m, k): A itself, or the transpose of a stored (k, m); op(B) is (k, n): B itself, or the
+/// transpose of a stored (n, k). All row-major and contiguous; C overlaps nothing. The bias (n,) is added to every row.
+/// With k = 0 the product is 0.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+public func matrixMultiply<T: KernelScalar>(
+  _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>, m: Int, n: Int, k: Int,
+  transposeA: Bool, transposeB: Bool, bias: UnsafePointer<T>?, activation: Activation, accumulate: Bool
+) {
+  if m == 0 || n == 0 { return }
+  let width = 2 &* T.Vector.scalarCount
+  let product = Product(
+    a: a, b: b, c: c, m: m, n: n, k: k, aRow: transposeA ? 1 : k, aStep: transposeA ? m : 1,
+    transposeB: transposeB, bias: bias, relu: activation == .relu, accumulate: accumulate)
+  let panels = (n &+ width &- 1) / width
+  let bands = (m &+ rowsPerChunk &- 1) / rowsPerChunk
+  parallel(panels &* bands, scratchBytes: panelDepth &* width &* MemoryLayout<T>.stride, (product, panels)) {
+    context, chunk, scratch in
+    let (product, panels) = context
+    product.band(chunk / panels, panel: chunk % panels, scratch.assumingMemoryBound(to: T.self))
+  }
+}
+
+private struct Product<T: KernelScalar> {
+  let a, b: UnsafePointer<T>
+  let c: UnsafeMutablePointer<T>
+  let m, n, k: Int
+  /// Steps of op(A) from row to row and along the reduction.
+  let aRow, aStep: Int
+  let transposeB: Bool
+  let bias: UnsafePointer<T>?
+  let relu, accumulate: Bool
+
+  /// Rows of one band times one panel of columns.
+  @inline(__always)
+  func band(_ band: Int, panel: Int, _ packed: UnsafeMutablePointer<T>) {
+    let lanes = T.Vector.scalarCount
+    let first = band &* rowsPerChunk
+    let rows = Swift.min(rowsPerChunk, m &- first)
+    let column = panel &* 2 &* lanes
+    let columns = Swift.min(2 &* lanes, n &- column)
+    let out = c + (first &* n &+ column)
+    var depth = 0
+    repeat {
+      let length = Swift.min(panelDepth, k &- depth)
+      let isLast = depth &+ length >= k
+      let isNarrow = columns <= lanes
+      let stride = isNarrow ? lanes : 2 &* lanes
+      pack(packed, column: column, columns: columns, depth: depth, length: length, stride: stride)
+      let runs = Runs(
+        a: a + (first &* aRow &+ depth &* aStep), b: UnsafePointer(packed), length: length, step: aStep, rowStep: aRow,
+        bStep: stride, count: 1, aJump: 0, bJump: 0)
+      let adds = accumulate || depth > 0
+      let bias = isLast ? bias.map { $0 + column } : nil
+      if isNarrow {
+        let epilogue = Epilogue<Strip1<T>>(columns: columns, accumulates: adds, bias: bias, relu: isLast && relu)
+        stripRows(Strip1<T>.self, rows: rows, runs, out, n, epilogue)
+      } else {
+        let epilogue = Epilogue<Strip2<T>>(columns: columns, accumulates: adds, bias: bias, relu: isLast && relu)
+        stripRows(Strip2<T>.self, rows: rows, runs, out, n, epilogue)
+      }
+      depth &+= length
+    } while depth < k
+  }
+
+  /// Copies columns of op(B) to a contiguous panel, padded with zeros to whole vectors.
+  @inline(__always)
+  func pack(
+    _ packed: UnsafeMutablePointer<T>, column: Int, columns: Int, depth: Int, length: Int, stride: Int
+  ) {
+    if transposeB {
+      for j in 0..<stride {
+        let from = b + ((column &+ Swift.min(j, columns &- 1)) &* k &+ depth)
+        if j < columns {
+          for i in 0..<length { packed[i &* stride &+ j] = from[i] }
+        } else {
+          for i in 0..<length { packed[i &* stride &+ j] = 0 }
+        }
+      }
+      return
+    }
+    for i in 0..<length {
+      let from = b + ((depth &+ i) &* n &+ column)
+      let to = packed + i &* stride
+      if columns == stride {
+        var j = 0
+        while j < stride {
+          to.store(from.vector(at: j), at: j)
+          j &+= T.Vector.scalarCount
+        }
+      } else {
+        for j in 0..<columns { to[j] = from[j] }
+        for j in columns..<stride { to[j] = 0 }
+      }
+    }
+  }
+}

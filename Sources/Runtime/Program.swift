@@ -1,0 +1,123 @@
+import Compiler
+import Graph
+import Tensor
+
+/// A graph with chosen outputs, ready to run on data. Plans are compiled when new input types come and then kept.
+///
+/// Calls from several threads are safe; they take turns.
+public final class Program: @unchecked Sendable {
+  public let graph: Graph
+  public let outputs: [Value]
+  public var inputCount: Int { declared.count }
+  public var outputCount: Int { outputs.count }
+
+  /// Types with which inputs were declared; extents may be unknown.
+  private let declared: [TensorType]
+  private let names: [String]
+  private let lock = Lock()
+  private var plans: [Entry] = []
+
+  private struct Entry {
+    /// Types of the caller's arrays, with the batch that rows pick in place of the first extent.
+    let inputTypes: [TensorType]
+    let gathers: Bool
+    let plan: Plan
+  }
+
+  /// - Parameter outputs: what a run returns; assignments of the graph run as well. The graph must not be changed
+  ///   afterwards.
+  public init(_ graph: Graph, outputs: [Value]) throws {
+    for output in outputs { _ = try graph.type(of: output) }
+    self.graph = graph
+    self.outputs = outputs
+    declared = graph.inputs.map { graph.types[$0.value.index] }
+    names = graph.inputs.map(\.name)
+  }
+
+  /// Compiles the plan for these inputs unless there is one, and says what it returns.
+  ///
+  /// - Parameter rows: number of rows that a run will gather from the first axis of every input, nil for whole inputs.
+  public func prepare(_ inputs: UnsafeBufferPointer<Buffer>, rows: Int?) throws -> [TensorType] {
+    try lock.withLock { try plan(inputs, rows).outputTypes }
+  }
+
+  /// Computes outputs and assignments; when it fails nothing has been changed.
+  ///
+  /// - Parameters:
+  ///   - inputs: one buffer per input of the graph. Elements of another dtype are converted.
+  ///   - rows: if given, input i is read at `inputs[i][rows[0]], inputs[i][rows[1]], …` along its first axis.
+  ///   - outputs: memory for each output, of the types that `prepare` returns.
+  public func run(
+    _ inputs: UnsafeBufferPointer<Buffer>, rows: UnsafeBufferPointer<Int64>?,
+    outputs: UnsafeBufferPointer<UnsafeMutableRawPointer>
+  ) throws {
+    try lock.withLock {
+      let plan = try plan(inputs, rows?.count)
+      guard outputs.count == self.outputs.count else {
+        throw Failure.value("run: got \(outputs.count) output buffers, expected \(self.outputs.count)")
+      }
+      if let rows, let buffer = inputs.first {
+        try checkRows(rows, limit: buffer.type.shape.dims.first ?? 0)
+      }
+      try withUnsafeTemporaryAllocation(of: UnsafeRawPointer?.self, capacity: max(inputs.count, 1)) { pointers in
+        for (index, buffer) in inputs.enumerated() {
+          if plan.staged[index] {
+            try stage(buffer, rows: rows, as: declared[index].dtype, to: plan.stagingPointer(input: index), names[index])
+          }
+          pointers[index] = buffer.pointer.map { UnsafeRawPointer($0) }
+        }
+        try plan.run(inputs: UnsafePointer(pointers.baseAddress!), outputs: outputs.baseAddress)
+      }
+    }
+  }
+
+  /// Steps of every plan compiled so far, with its arena.
+  public var summaries: [(inputs: [TensorType], steps: [String], arenaBytes: Int)] {
+    lock.withLock { plans.map { ($0.inputTypes, $0.plan.stepNames, $0.plan.arenaBytes) } }
+  }
+
+  private func plan(_ inputs: UnsafeBufferPointer<Buffer>, _ rows: Int?) throws -> Plan {
+    for entry in plans where matches(entry, inputs, rows) { return entry.plan }
+    guard inputs.count == declared.count else {
+      throw Failure.value("run: got \(inputs.count) inputs, expected \(declared.count)")
+    }
+    var types: [TensorType] = []
+    for (index, buffer) in inputs.enumerated() {
+      var type = buffer.type
+      if let rows {
+        guard type.shape.rank >= 1, type.shape[0] == inputs[0].type.shape.dims.first else {
+          throw Failure.value(
+            "run: input \(names[index]) has shape \(type.shape), expected as many rows as input \(names[0]) of shape"
+              + " \(inputs[0].type.shape)")
+        }
+        type.shape.dims[0] = rows
+      }
+      try type.shape.validate("input \(names[index])")
+      types.append(type)
+    }
+    let staged = zip(types, declared).map { rows != nil || $0.dtype != $1.dtype }
+    let plan = try Plan(graph, outputs: outputs, inputTypes: types, staged: staged)
+    plans.append(Entry(inputTypes: types, gathers: rows != nil, plan: plan))
+    return plan
+  }
+
+  private func matches(_ entry: Entry, _ inputs: UnsafeBufferPointer<Buffer>, _ rows: Int?) -> Bool {
+    guard entry.gathers == (rows != nil), entry.inputTypes.count == inputs.count else { return false }
+    for (index, buffer) in inputs.enumerated() {
+      let (wanted, given) = (entry.inputTypes[index], buffer.type)
+      guard wanted.dtype == given.dtype, wanted.shape.rank == given.shape.rank else { return false }
+      for axis in 0..<given.shape.rank {
+        let extent = axis == 0 ? rows ?? given.shape[0] : given.shape[axis]
+        if wanted.shape[axis] != extent { return false }
+      }
+      if rows != nil && given.shape.dims.first != inputs[0].type.shape.dims.first { return false }
+    }
+    return true
+  }
+
+  private func checkRows(_ rows: UnsafeBufferPointer<Int64>, limit: Int) throws {
+    for (position, row) in rows.enumerated() where row < 0 || row >= limit {
+      throw Failure.index("run: indices[\(position)] is \(row), expected 0..<\(limit)")
+    }
+  }
+}
