@@ -14,7 +14,9 @@ let isaFlags = [
   "-Xcc", "-march=x86-64-\(isaLevel)", "-Xcc", "-mprefer-vector-width=512",
   "-Xcc", "-fno-math-errno",
 ]
-let common: [SwiftSetting] = [.unsafeFlags(isaFlags + ["-wmo"])]
+let common: [SwiftSetting] = [
+  .unsafeFlags(isaFlags + ["-wmo"]), .define("SWIFTBN_\(isaLevel.uppercased())"),
+]
 let kernel: [SwiftSetting] = [
   .unsafeFlags(isaFlags + ["-wmo", "-Ounchecked", "-disable-cmo"]),
   .define("SWIFTBN_\(isaLevel.uppercased())"),

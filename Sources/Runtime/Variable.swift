@@ -16,6 +16,16 @@ public final class Variable: StateVariable {
   }
 
   public var pointer: UnsafeMutableRawPointer { storage.pointer }
+
+  private var attached: AnyObject?
+
+  /// An object that a language binding keeps with the variable, made on first use.
+  public func attachment<A: AnyObject>(_ make: () -> A) -> A {
+    if let attached = attached as? A { return attached }
+    let new = make()
+    attached = new
+    return new
+  }
 }
 
 /// A caller's memory: C-contiguous elements of a type.

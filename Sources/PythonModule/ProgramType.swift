@@ -1,0 +1,115 @@
+import CPython
+import Graph
+import Runtime
+import Tensor
+
+/// `Program(graph, outputs)`: a graph ready to run on arrays.
+func makeProgramType() throws -> Object {
+  try makeType(
+    "Program", doc: "Program(graph, outputs)\n\nA graph with chosen outputs, ready to run on arrays.",
+    create: { _, arguments, _ in
+      guarded {
+        let items = try items(arguments!, "arguments")
+        guard items.count == 2 else { throw Failure.type("Program(graph, outputs) takes 2 positional arguments") }
+        let graph = try unwrap(items[0], Graph.self, type: Module.types.graph, "graph")
+        return try wrap(Program(graph, outputs: values(items[1], "outputs")), Module.types.program)
+      }
+    },
+    methods: [
+      (
+        "run",
+        { object, arguments, count, keywords in
+          guarded {
+            let a = try Arguments("run", ["inputs", "indices", "out"], positional: 3, arguments, count, keywords)
+            return try run(
+              unwrap(object!, Program.self), items(a.required(0), "inputs"), indices: a.optional(1),
+              out: a.optional(2))
+          }
+        },
+        "run(inputs, indices=None, out=None) -> tuple of ndarray\n\nWith indices (int64), row indices[k] of every input"
+          + " becomes row k of the batch."
+      ),
+      (
+        "plans",
+        { object, _, _, _ in
+          guarded {
+            let summaries = try unwrap(object!, Program.self).summaries
+            return try pythonTuple(
+              summaries.map { plan in
+                try pythonTuple([
+                  pythonTuple(plan.inputs.map { try pythonString($0.description) }),
+                  pythonTuple(plan.steps.map { try pythonString($0) }),
+                  checked(PyLong_FromSsize_t(plan.arenaBytes)),
+                ])
+              })
+          }
+        }, "plans() -> for each compiled plan (input types, names of its steps, bytes of its arena)."
+      ),
+    ])
+}
+
+/// Runs a program on Python arrays, without the GIL.
+func run(_ program: Program, _ inputs: [Object], indices: Object?, out: Object?) throws -> Object {
+  var views = Views()
+  defer { views.release() }
+  for (index, input) in inputs.enumerated() { try views.add(input, "input \(index)") }
+  let buffers = views.buffers
+  var rows: UnsafeBufferPointer<Int64>?
+  var rowView: View?
+  defer { rowView?.release() }
+  if let indices {
+    rowView = try View(indices, "indices")
+    let tensor = try rowView!.tensor("indices")
+    guard tensor.type.dtype == .int64, tensor.type.shape.rank == 1 else {
+      throw Failure.type("indices are \(tensor.type), expected int64(n,)")
+    }
+    rows = UnsafeBufferPointer(
+      start: tensor.pointer?.assumingMemoryBound(to: Int64.self), count: tensor.type.shape[0])
+  }
+  return try buffers.withUnsafeBufferPointer { buffers in
+    let types = try program.prepare(buffers, rows: rows?.count)
+    let given = try out.map { try items($0, "out") }
+    if let given, given.count != types.count {
+      throw Failure.value("out has \(given.count) arrays, expected \(types.count)")
+    }
+    var outputs: [Object] = []
+    var outputViews = Views()
+    defer { outputViews.release() }
+    var isDone = false
+    defer { if !isDone { outputs.forEach { Py_DecRef($0) } } }
+    for (index, type) in types.enumerated() {
+      if let given {
+        Py_IncRef(given[index])
+        outputs.append(given[index])
+      } else {
+        outputs.append(try Module.numpy.makeEmpty(type))
+      }
+      try outputViews.add(outputs[index], "out[\(index)]", writable: true)
+      let found = outputViews.buffers[index].type
+      guard found == type else { throw Failure.value("out[\(index)] is \(found), expected \(type)") }
+      try checkDisjoint(outputViews.buffers[index], buffers, "out[\(index)]")
+    }
+    let pointers = outputViews.buffers.map { $0.pointer ?? Module.nowhere }
+    let thread = PyEval_SaveThread()
+    let result = Result {
+      try pointers.withUnsafeBufferPointer { try program.run(buffers, rows: rows, outputs: $0) }
+    }
+    PyEval_RestoreThread(thread)
+    try result.get()
+    isDone = true
+    return try pythonTuple(outputs)
+  }
+}
+
+/// Outputs are written while inputs are still read.
+private func checkDisjoint(_ output: Buffer, _ inputs: UnsafeBufferPointer<Buffer>, _ name: String) throws {
+  for (index, input) in inputs.enumerated() where overlaps(output, input) {
+    throw Failure.value("\(name) overlaps input \(index), expected memory of its own")
+  }
+}
+
+/// Two contiguous buffers share bytes.
+func overlaps(_ a: Buffer, _ b: Buffer) -> Bool {
+  guard let p = a.pointer, let q = b.pointer, a.type.byteCount > 0, b.type.byteCount > 0 else { return false }
+  return p < q + b.type.byteCount && q < p + a.type.byteCount
+}
