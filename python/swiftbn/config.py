@@ -1,0 +1,82 @@
+"""Settings of the package: default dtype, fuzz factor, image data format, threads."""
+
+from __future__ import annotations
+
+_settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+
+
+def floatx() -> str:
+    """Default float dtype of new weights and of inputs: "float32" or "float64"."""
+    return _settings["floatx"]
+
+
+def set_floatx(value: str) -> None:
+    """Sets the default float dtype.
+
+    Raises:
+        ValueError: `value` is neither "float32" nor "float64".
+    """
+    if value not in ("float32", "float64"):
+        raise ValueError(f"Expected floatx to be 'float32' or 'float64'. Received: value={value!r}")
+    _settings["floatx"] = value
+
+
+def epsilon() -> float:
+    """The small number that keeps logarithms and divisions finite, 1e-7 by default."""
+    return _settings["epsilon"]
+
+
+def set_epsilon(value: float) -> None:
+    """Sets the small number of `epsilon()`."""
+    if not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise ValueError(f"Expected epsilon to be a number between 0 and 1. Received: value={value!r}")
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """Default place of the channels of images: "channels_last" or "channels_first"."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Sets the default place of the channels of images."""
+    _settings["image_data_format"] = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """The data format itself, or the default for None.
+
+    Raises:
+        ValueError: neither "channels_last" nor "channels_first".
+    """
+    if data_format is None:
+        return image_data_format()
+    name = str(data_format).lower()
+    if name not in ("channels_last", "channels_first"):
+        raise ValueError(
+            f"Expected data_format to be 'channels_last' or 'channels_first'. Received: data_format={data_format!r}"
+        )
+    return name
+
+
+def config() -> dict:
+    """Version of the library, instruction-set level, number of threads, and the settings of this module."""
+    from swiftbn import _native
+
+    return {**_native.config(), **_settings}
+
+
+def get_num_threads() -> int:
+    """Number of threads that kernels use."""
+    from swiftbn import _native
+
+    return _native.get_num_threads()
+
+
+def set_num_threads(count: int) -> None:
+    """Sets the number of threads that kernels use; results do not depend on it."""
+    from swiftbn import _native
+
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"Expected the number of threads to be an integer >= 1. Received: count={count!r}")
+    _native.set_num_threads(count)

@@ -1,0 +1,109 @@
+"""Element types: which there are, how they combine, and how foreign arrays become one of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FLOAT_DTYPES = ("float32", "float64")
+INT_DTYPES = ("uint8", "int32", "uint32", "int64")
+SUPPORTED_DTYPES = FLOAT_DTYPES + INT_DTYPES + ("bool",)
+
+_PYTHON_DTYPES = {"float": "float32", "int": "int32", "bool": "bool"}
+
+# NumPy dtypes the core does not compute in, and the supported dtype that holds their values.
+_WIDENED = {
+    "int8": "int32",
+    "int16": "int32",
+    "uint16": "int32",
+    "uint64": "int64",
+    "float16": "float32",
+    "longdouble": "float64",
+    "float128": "float64",
+}
+
+
+def standardize_dtype(dtype) -> str:
+    """Name of a supported dtype given as a string, a NumPy dtype or a Python type; None means `floatx()`.
+
+    Raises:
+        ValueError: the dtype is not one of `SUPPORTED_DTYPES`.
+    """
+    if dtype is None:
+        from swiftbn.config import floatx
+
+        return floatx()
+    if isinstance(dtype, str):
+        name = _PYTHON_DTYPES.get(dtype, dtype)
+    elif isinstance(dtype, type) and dtype in (bool, int, float):
+        name = _PYTHON_DTYPES[dtype.__name__]
+    else:
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = str(dtype)
+    if name not in SUPPORTED_DTYPES:
+        raise ValueError(f"Expected dtype to be one of {', '.join(SUPPORTED_DTYPES)}. Received: dtype={dtype!r}")
+    return name
+
+
+def is_float_dtype(dtype: str) -> bool:
+    return dtype in FLOAT_DTYPES
+
+
+def result_dtype(*dtypes: str) -> str:
+    """The dtype in which operands of these dtypes meet.
+
+    Floats win over integers (whatever their width), wider over narrower; integers of mixed sign take a signed dtype
+    that holds both, uint32 with a signed one being int64.
+    """
+    kinds = set(dtypes)
+    if len(kinds) == 1:
+        return dtypes[0]
+    for name in ("float64", "float32", "int64"):
+        if name in kinds:
+            return name
+    if "uint32" in kinds:
+        return "int64" if "int32" in kinds else "uint32"
+    return "int32" if "int32" in kinds else "uint8"
+
+
+def to_host_array(x, dtype: str | None = None) -> np.ndarray:
+    """A C-contiguous NumPy array of a supported dtype; copies only when it has to.
+
+    Python floats and lists of them take `floatx()`, Python integers int32 when they fit and int64 otherwise; NumPy
+    arrays keep a supported dtype.
+
+    Raises:
+        TypeError: complex, object, string or ragged data.
+    """
+    is_typed = isinstance(x, (np.ndarray, np.generic)) or hasattr(x, "__array__")
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise TypeError(f"Expected a tensor, an array or nested lists of numbers of equal lengths: {error}") from None
+    if dtype is None:
+        dtype = _host_dtype(array, is_typed)
+    elif array.dtype.kind not in "biuf":
+        _host_dtype(array, True)
+    if array.dtype.name != dtype:
+        array = array.astype(dtype)
+    return array if array.flags.c_contiguous else np.asarray(array, order="C")
+
+
+def _host_dtype(array: np.ndarray, is_typed: bool) -> str:
+    name = array.dtype.name
+    if not is_typed:
+        if name == "float64":
+            from swiftbn.config import floatx
+
+            return floatx()
+        if name == "int64":
+            fits = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
+            return "int32" if fits else "int64"
+    name = _WIDENED.get(name, name)
+    if name not in SUPPORTED_DTYPES:
+        raise TypeError(
+            f"Expected data of a real number dtype ({', '.join(SUPPORTED_DTYPES)}). "
+            f"Received: an array of dtype {array.dtype} and shape {array.shape}"
+        )
+    return name

@@ -1,0 +1,187 @@
+"""Operations of the functional API: what is called on `KerasTensor`s, and the nodes that such calls leave behind."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+from swiftbn import naming, tree
+from swiftbn.tensor import KerasTensor, Tensor, is_symbolic
+
+
+class KerasHistory(NamedTuple):
+    """Where a KerasTensor comes from: output `tensor_index` of call `node_index` of `operation`."""
+
+    operation: Operation
+    node_index: int
+    tensor_index: int
+
+
+class Node:
+    """One call of an operation on symbolic tensors.
+
+    Attributes:
+        operation: what was called.
+        args, kwargs: what it was called with.
+        inputs: the KerasTensors among them, in order.
+        outputs: list of the KerasTensors that it returned.
+        structure: what it returned, as it was nested.
+    """
+
+    def __init__(self, operation: Operation, args: tuple, kwargs: dict, outputs):
+        self.operation = operation
+        self.args = args
+        self.kwargs = kwargs
+        self.inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
+        self.structure = outputs
+        self.outputs = tree.flatten(outputs)
+        index = len(operation._inbound_nodes)
+        operation._inbound_nodes.append(self)
+        for tensor_index, tensor in enumerate(self.outputs):
+            tensor._keras_history = KerasHistory(operation, index, tensor_index)
+
+    @property
+    def parents(self) -> list[Node]:
+        """The calls that made the inputs."""
+        histories = [x._keras_history for x in self.inputs]
+        return [h.operation._inbound_nodes[h.node_index] for h in histories if h is not None]
+
+    @property
+    def is_input(self) -> bool:
+        return not self.inputs
+
+    def __repr__(self) -> str:
+        return f"<Node operation={self.operation.name}>"
+
+
+class Operation:
+    """Something with a name that is called on tensors: a layer, or a function of `swiftbn.ops`."""
+
+    def __init__(self, name: str | None = None):
+        self.name = naming.auto_name(type(self).__name__) if name is None else naming.check_name(name)
+        self._inbound_nodes: list[Node] = []
+
+    def call(self, *args, **kwargs):
+        raise NotImplementedError(f"{type(self).__name__} has no call() method; a subclass has to define it")
+
+    def __call__(self, *args, **kwargs):
+        if is_symbolic((args, kwargs)):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def symbolic_call(self, *args, **kwargs):
+        """Works out what the call returns and records the call."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    def compute_output_spec(self, *args, **kwargs):
+        """KerasTensors with the shapes and dtypes of what `call` returns."""
+        return trace_output_spec(self.call, args, kwargs)
+
+    @property
+    def input(self):
+        """The symbolic input (or inputs) of the only call."""
+        inputs = self._only_node("input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def output(self):
+        """The symbolic output (or outputs) of the only call."""
+        return self._only_node("output").structure
+
+    def _only_node(self, what: str) -> Node:
+        if len(self._inbound_nodes) != 1:
+            raise AttributeError(
+                f"{self.name} has no single {what}: it was called {len(self._inbound_nodes)} times on symbolic tensors"
+            )
+        return self._inbound_nodes[0]
+
+
+class FunctionOperation(Operation):
+    """A function of `swiftbn.ops` called on symbolic tensors."""
+
+    def __init__(self, function, name: str | None = None):
+        super().__init__(name or naming.auto_name(function.__name__))
+        self.function = function
+
+    def call(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+    def get_config(self) -> dict:
+        return {"name": self.name, "function": self.function.__name__}
+
+    @classmethod
+    def from_config(cls, config: dict) -> FunctionOperation:
+        from swiftbn import ops
+
+        function = getattr(ops, config["function"], None)
+        if function is None or not hasattr(function, "__wrapped__"):
+            raise ValueError(f"Expected the name of a function of swiftbn.ops. Received: {config['function']!r}")
+        return cls(function.__wrapped__, config["name"])
+
+
+def operation(function):
+    """Makes a function of tensors one operation of the functional API when it is called on KerasTensors."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        for argument in args:
+            kind = type(argument)
+            if kind is KerasTensor or (kind in (list, tuple) and is_symbolic(argument)):
+                return FunctionOperation(function)(*args, **kwargs)
+        if kwargs and is_symbolic(kwargs):
+            return FunctionOperation(function)(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+# Two sizes that stand in for an unknown extent where code needs a number; extents that differ depend on it.
+_STAND_INS = (83, 89)
+
+
+def trace_output_spec(function, args: tuple, kwargs: dict):
+    """KerasTensors of the shapes and dtypes that `function` returns for KerasTensors among its arguments.
+
+    The function runs in a trace that is thrown away. If it cannot do with unknown extents (say, it draws random numbers
+    of the batch's shape), it runs with two stand-ins for them instead.
+    """
+    try:
+        return tree.map_structure(_as_keras_tensor, _traced(function, args, kwargs, None))
+    except Exception as error:
+        symbolic = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
+        if all(None not in x.shape for x in symbolic):
+            raise
+        try:
+            first, second = (_traced(function, args, kwargs, size) for size in _STAND_INS)
+            return tree.map_structure(_merge_stand_ins, first, second)
+        except Exception:
+            raise error from None
+
+
+def _traced(function, args, kwargs, stand_in: int | None):
+    from swiftbn.trace import Trace
+
+    def substitute(x):
+        if not isinstance(x, KerasTensor):
+            return x
+        shape = tuple(stand_in if extent is None else extent for extent in x.shape)
+        return trace.input(x.name, shape, x.dtype)
+
+    with Trace() as trace:
+        args, kwargs = tree.map_structure(substitute, (args, kwargs))
+        return function(*args, **kwargs)
+
+
+def _as_keras_tensor(x) -> KerasTensor:
+    if not hasattr(x, "shape"):
+        raise TypeError(f"Expected tensors from a symbolic call. Received: {x!r} (of type {type(x).__name__})")
+    if not isinstance(x, Tensor):
+        return KerasTensor(x.shape, str(x.dtype))
+    return KerasTensor(x.shape, x.dtype)
+
+
+def _merge_stand_ins(first, second) -> KerasTensor:
+    shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape))
+    return KerasTensor(shape, str(first.dtype))

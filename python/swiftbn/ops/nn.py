@@ -1,0 +1,358 @@
+"""Functions of neural networks: activations, convolution, pooling, normalization, cross-entropies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from swiftbn.config import epsilon as fuzz_factor
+from swiftbn.config import standardize_data_format
+from swiftbn.dtypes import standardize_dtype
+from swiftbn.operation import operation
+from swiftbn.ops._dispatch import call, dtype_of, normalize_axis, promote, resolve, to_dtype, to_float
+from swiftbn.ops.elementwise import (
+    add,
+    clip,
+    divide,
+    exp,
+    greater,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    square,
+    subtract,
+    tanh,
+    where,
+)
+from swiftbn.ops.elementwise import abs as absolute
+from swiftbn.ops.reduction import sum as reduce_sum
+from swiftbn.ops.shaping import reshape, squeeze, transpose
+from swiftbn.tensor import Tensor
+
+
+@operation
+def relu(x):
+    """max(x, 0); NaN stays NaN."""
+    return call("relu", to_float(x))[0]
+
+
+@operation
+def relu6(x):
+    """min(max(x, 0), 6)."""
+    return clip(to_float(x), 0.0, 6.0)
+
+
+@operation
+def leaky_relu(x, negative_slope: float = 0.2):
+    """x where x > 0, else negative_slope·x."""
+    return call("leaky_relu", to_float(x), negative_slope=float(negative_slope))[0]
+
+
+@operation
+def elu(x, alpha: float = 1.0):
+    """x where x > 0, else alpha·(eˣ - 1)."""
+    x = to_float(x)
+    return where(greater(x, 0), x, multiply(call("expm1", minimum(x, 0.0))[0], float(alpha)))
+
+
+@operation
+def selu(x):
+    """scale·elu(x, alpha) with the self-normalizing constants of Klambauer et al. 2017."""
+    return multiply(elu(x, 1.6732632423543772), 1.0507009873554805)
+
+
+@operation
+def silu(x):
+    """x·sigmoid(x), also called swish."""
+    return call("silu", to_float(x))[0]
+
+
+swish = silu
+
+
+@operation
+def softplus(x):
+    """log(1 + eˣ)."""
+    return call("softplus", to_float(x))[0]
+
+
+@operation
+def softsign(x):
+    """x / (1 + |x|)."""
+    x = to_float(x)
+    return divide(x, add(absolute(x), 1.0))
+
+
+@operation
+def gelu(x, approximate: bool = True):
+    """x·Φ(x), Φ being the normal distribution function; by tanh if `approximate` (Hendrycks & Gimpel 2016)."""
+    x = to_float(x)
+    if approximate:
+        inner = multiply(add(x, multiply(multiply(x, square(x)), 0.044715)), math.sqrt(2 / math.pi))
+        return multiply(multiply(x, 0.5), add(tanh(inner), 1.0))
+    return multiply(multiply(x, 0.5), add(call("erf", multiply(x, math.sqrt(0.5)))[0], 1.0))
+
+
+@operation
+def hard_sigmoid(x):
+    """min(max(x/6 + 1/2, 0), 1)."""
+    return clip(add(divide(to_float(x), 6.0), 0.5), 0.0, 1.0)
+
+
+@operation
+def hard_silu(x):
+    """x·hard_sigmoid(x), also called hard swish."""
+    return multiply(x, hard_sigmoid(x))
+
+
+hard_swish = hard_silu
+
+
+@operation
+def log_sigmoid(x):
+    """log(sigmoid(x)) = -softplus(-x)."""
+    return negative(softplus(negative(x)))
+
+
+@operation
+def softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)) along an axis."""
+    x = to_float(x)
+    return call("softmax", x, axis=normalize_axis(axis, len(x.shape), "softmax"))[0]
+
+
+@operation
+def log_softmax(x, axis=-1):
+    """log(softmax(x)) along an axis, without underflow."""
+    x = to_float(x)
+    return call("log_softmax", x, axis=normalize_axis(axis, len(x.shape), "log_softmax"))[0]
+
+
+@operation
+def one_hot(x, num_classes: int, axis: int = -1, dtype=None, sparse: bool = False):
+    """A new axis of extent `num_classes` with 1 at the label and 0 elsewhere; labels out of range give zeros.
+
+    Raises:
+        ValueError: `sparse=True`, which is not supported.
+    """
+    if sparse:
+        raise ValueError("one_hot: only sparse=False is supported. Received: sparse=True")
+    labels = resolve(x)
+    if dtype_of(labels) not in ("int32", "int64"):
+        labels = to_dtype(labels, "int64")
+    dtype = standardize_dtype(dtype)
+    native = dtype if dtype in ("float32", "float64") else "float32"
+    result = to_dtype(call("one_hot", labels, depth=int(num_classes), dtype=native)[0], dtype)
+    rank = len(result.shape)
+    position = normalize_axis(axis, rank, "one_hot")
+    if position == rank - 1:
+        return result
+    order = list(range(rank - 1))
+    order.insert(position, rank - 1)
+    return transpose(result, order)
+
+
+def _pair(name: str, argument: str, value) -> tuple:
+    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= 1 for v in pair):
+        raise ValueError(f"{name}: expected {argument} to be one or two integers >= 1. Received: {argument}={value}")
+    return tuple(int(v) for v in pair)
+
+
+def _on_images(name: str, inputs, data_format, function):
+    """Applies a function of NHWC images to images of either data format."""
+    if len(inputs.shape) != 4:
+        raise ValueError(f"{name}: expected inputs of rank 4 (images). Received: shape {tuple(inputs.shape)}")
+    if standardize_data_format(data_format) == "channels_last":
+        return function(inputs)
+    result = function(call("transpose", inputs, axes=(0, 2, 3, 1))[0])
+    return call("transpose", result, axes=(0, 3, 1, 2))[0]
+
+
+def _padding(name: str, padding: str) -> str:
+    if not isinstance(padding, str) or padding.lower() not in ("valid", "same"):
+        raise ValueError(f"{name}: expected padding to be 'valid' or 'same'. Received: padding={padding!r}")
+    return padding.lower()
+
+
+@operation
+def conv(inputs, kernel, strides=1, padding: str = "valid", data_format=None, dilation_rate=1):
+    """2-D convolution of images with a kernel (KH, KW, C_in, C_out); a bias is added by the caller.
+
+    Raises:
+        ValueError: inputs that are not images, channels that differ.
+    """
+    x, w = promote(inputs, kernel, to_float=True)
+    attributes = {
+        "strides": _pair("conv", "strides", strides),
+        "padding": _padding("conv", padding),
+        "dilation": _pair("conv", "dilation_rate", dilation_rate),
+    }
+    return _on_images("conv", x, data_format, lambda images: call("conv2d", images, w, **attributes)[0])
+
+
+def _pool(name: str, native: str, inputs, pool_size, strides, padding, data_format):
+    size = _pair(name, "pool_size", pool_size)
+    attributes = {
+        "pool_size": size,
+        "strides": size if strides is None else _pair(name, "strides", strides),
+        "padding": _padding(name, padding),
+    }
+    return _on_images(name, to_float(inputs), data_format, lambda images: call(native, images, **attributes)[0])
+
+
+@operation
+def max_pool(inputs, pool_size, strides=None, padding: str = "valid", data_format=None):
+    """The largest value of each window of an image."""
+    return _pool("max_pool", "max_pool2d", inputs, pool_size, strides, padding, data_format)
+
+
+@operation
+def average_pool(inputs, pool_size, strides=None, padding: str = "valid", data_format=None):
+    """The mean of each window of an image; padding does not count."""
+    return _pool("average_pool", "avg_pool2d", inputs, pool_size, strides, padding, data_format)
+
+
+@operation
+def batch_normalization(x, mean, variance, axis: int, offset=None, scale=None, epsilon: float = 1e-3):
+    """scale·(x - mean)/√(variance + epsilon) + offset, along a channel axis."""
+    x = to_float(x)
+    parameters = [p for p in (scale, offset) if p is not None]
+    attributes = {
+        "axis": int(axis),
+        "epsilon": float(epsilon),
+        "scale": scale is not None,
+        "center": offset is not None,
+    }
+    dtype = dtype_of(x)
+    rest = [to_dtype(p, dtype) for p in (*parameters, mean, variance)]
+    if any(isinstance(p, Tensor) for p in rest[-2:]) and _differentiable(rest[-2:]):
+        # Statistics computed from data carry gradients, which the fused inference operation treats as constants.
+        shape = [1] * len(x.shape)
+        shape[normalize_axis(axis, len(shape), "batch_normalization")] = -1
+        mean, variance = (reshape(s, shape) for s in rest[-2:])
+        y = multiply(subtract(x, mean), call("rsqrt", add(variance, float(epsilon)))[0])
+        if scale is not None:
+            y = multiply(y, reshape(to_dtype(scale, dtype), shape))
+        return y if offset is None else add(y, reshape(to_dtype(offset, dtype), shape))
+    return call("batch_norm_inference", x, *rest, **attributes)[0]
+
+
+def _differentiable(tensors) -> bool:
+    for tensor in tensors:
+        if isinstance(tensor, Tensor):
+            name, _ = tensor._trace.graph.producer(tensor._index)
+            if name not in ("variable", "input", "constant"):
+                return True
+    return False
+
+
+def logits_of(probabilities, activation: str):
+    """The input of the softmax or sigmoid that made the probabilities, None if nothing such did.
+
+    With it a cross-entropy can be computed from logits, which is exact where probabilities round to 0 or 1.
+    """
+    if not isinstance(probabilities, Tensor):
+        return None
+    graph = probabilities._trace.graph
+    name, inputs = graph.producer(probabilities._index)
+    return Tensor(probabilities._trace, inputs[0]) if name == activation else None
+
+
+def _check_last_axis(name: str, axis: int, rank: int) -> None:
+    if axis not in (-1, rank - 1):
+        raise ValueError(f"{name}: only the last axis is supported. Received: axis={axis} for rank {rank}")
+
+
+@operation
+def categorical_crossentropy(target, output, from_logits: bool = False, axis: int = -1):
+    """-Σ target·log(output) over the last axis; `output` are logits or probabilities (which are normalized).
+
+    Raises:
+        ValueError: shapes differ, or another axis than the last.
+    """
+    target, output = promote(target, output, to_float=True)
+    if len(target.shape) != len(output.shape) or any(
+        a != b for a, b in zip(target.shape, output.shape) if a is not None and b is not None
+    ):
+        raise ValueError(
+            "categorical_crossentropy: expected target and output of the same shape. "
+            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+        )
+    _check_last_axis("categorical_crossentropy", axis, len(output.shape))
+    logits = output if from_logits else logits_of(output, "softmax")
+    if logits is not None:
+        return call("softmax_cross_entropy", logits, target)[0]
+    output = divide(output, reduce_sum(output, axis=-1, keepdims=True))
+    output = clip(output, fuzz_factor(), 1.0 - fuzz_factor())
+    return negative(reduce_sum(multiply(target, log(output)), axis=-1))
+
+
+@operation
+def sparse_categorical_crossentropy(target, output, from_logits: bool = False, axis: int = -1):
+    """-log(output[label]) over the last axis; `output` are logits or probabilities.
+
+    Labels have the shape of the output without its last axis, or with that axis of extent 1.
+
+    Raises:
+        ValueError: shapes that do not fit, labels outside 0 … K-1, another axis than the last.
+    """
+    output = to_float(output)
+    _check_last_axis("sparse_categorical_crossentropy", axis, len(output.shape))
+    target = resolve(target)
+    if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
+        target = squeeze(target, -1)
+    if dtype_of(target) not in ("int32", "int64"):
+        target = to_dtype(target, "int64")
+    rows = tuple(output.shape[:-1])
+    if len(target.shape) != len(rows) or any(
+        a != b for a, b in zip(target.shape, rows) if a is not None and b is not None
+    ):
+        raise ValueError(
+            f"sparse_categorical_crossentropy: expected target of shape {rows} for output of shape "
+            f"{tuple(output.shape)}. Received: target.shape={tuple(target.shape)}"
+        )
+    logits = output if from_logits else logits_of(output, "softmax")
+    if logits is None:
+        # log(p) as logits: the softmax of log(p) is p / sum(p).
+        logits = log(clip(output, fuzz_factor(), 1.0 - fuzz_factor()))
+    return call("sparse_softmax_cross_entropy", logits, target)[0]
+
+
+@operation
+def binary_crossentropy(target, output, from_logits: bool = False):
+    """-target·log(output) - (1 - target)·log(1 - output), element by element."""
+    target, output = promote(target, output, to_float=True)
+    logits = output if from_logits else logits_of(output, "sigmoid")
+    if logits is not None:
+        # max(l, 0) - l·t + log(1 + exp(-|l|))
+        positive = maximum(logits, 0.0)
+        return add(subtract(positive, multiply(logits, target)), log1p(exp(negative(absolute(logits)))))
+    output = clip(output, fuzz_factor(), 1.0 - fuzz_factor())
+    one = multiply(subtract(1.0, target), log(subtract(1.0, output)))
+    return negative(add(multiply(target, log(output)), one))
+
+
+@operation
+def multi_hot(inputs, num_classes: int, axis: int = -1, dtype=None):
+    """1 at every label that occurs along the last axis, 0 elsewhere."""
+    from swiftbn.ops.reduction import max as reduce_max
+
+    if axis != -1:
+        raise ValueError(f"multi_hot: only axis=-1 is supported. Received: axis={axis}")
+    hot = one_hot(inputs, num_classes, dtype=dtype)
+    return reduce_max(hot, axis=-2) if len(hot.shape) > 1 else hot
+
+
+@operation
+def normalize(x, axis: int = -1, order: int = 2, epsilon: float | None = None):
+    """x divided by its norm along an axis (at least `epsilon`)."""
+    from swiftbn.ops.reduction import norm
+
+    length = norm(x, ord=order, axis=axis, keepdims=True)
+    return divide(x, maximum(length, fuzz_factor() if epsilon is None else epsilon))
+

@@ -1,0 +1,147 @@
+"""Random tensors from a counter-based generator: a seed and a counter give the same numbers on any number of threads."""
+
+from __future__ import annotations
+
+import random as python_random
+
+import numpy as np
+
+from swiftbn import naming
+from swiftbn.dtypes import standardize_dtype
+from swiftbn.ops._dispatch import call, to_dtype, to_float
+from swiftbn.ops.elementwise import add, floor
+from swiftbn.ops.shaping import shape as shape_of
+from swiftbn.ops.shaping import take
+from swiftbn.variable import Variable
+
+_global_generator = None
+
+
+def make_default_seed() -> int:
+    """A seed from Python's generator, which `utils.set_random_seed` seeds."""
+    return python_random.randint(1, int(1e9))
+
+
+class SeedGenerator:
+    """A source of states for random operations, each used once.
+
+    The state (seed, counter) is a variable; a layer that holds a generator as an attribute saves it with its weights, and
+    draws other numbers in every step of training.
+
+    Args:
+        seed: an integer in 0 … 2**32 - 1, or None for one drawn from Python's `random`.
+        name: unique name.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None):
+        self.name = naming.auto_name(type(self).__name__) if name is None else name
+        self._initial_seed = seed
+        seed = make_default_seed() if seed is None else _checked_seed(seed)
+        with naming.name_scope(self.name, caller=self):
+            self.state = Variable(
+                np.array([seed, 0], "uint32"), dtype="uint32", trainable=False, name="seed_generator_state"
+            )
+
+    def next(self, ordered: bool = True):
+        """The present state; the counter moves on."""
+        state = self.state.value
+        if isinstance(state, np.ndarray):
+            state = state.copy()
+        self.state.assign(add(state, np.array([0, 1], "uint32")))
+        return state
+
+    def get_config(self) -> dict:
+        return {"seed": self._initial_seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict) -> SeedGenerator:
+        return cls(**config)
+
+
+def _checked_seed(seed) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise ValueError(f"Expected seed to be an integer in 0 … 2**32 - 1. Received: seed={seed!r}")
+    return int(seed)
+
+
+def global_seed_generator() -> SeedGenerator:
+    """The generator that serves operations without a seed."""
+    global _global_generator
+    if _global_generator is None:
+        _global_generator = SeedGenerator(name="global_seed_generator")
+    return _global_generator
+
+
+def reset_global_seed(seed: int | None = None) -> None:
+    """Starts the global generator anew, from a seed or (None) when it is first used."""
+    global _global_generator
+    _global_generator = None if seed is None else SeedGenerator(seed, name="global_seed_generator")
+
+
+def draw_seed(seed):
+    """The state for one operation, from an integer, a SeedGenerator, or (None) the global generator."""
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if seed is None:
+        return global_seed_generator().next()
+    return np.array([_checked_seed(seed), 0], "uint32")
+
+
+def _extents(name: str, shape) -> tuple:
+    shape = tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
+    for extent in shape:
+        if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)) or extent < 0:
+            raise ValueError(f"{name}: expected a shape of integers >= 0. Received: shape={shape}")
+    return tuple(int(extent) for extent in shape)
+
+
+def normal(shape, mean: float = 0.0, stddev: float = 1.0, dtype=None, seed=None):
+    """Normal random numbers of mean `mean` and standard deviation `stddev`."""
+    dtype, extents = standardize_dtype(dtype), _extents("normal", shape)
+    return call(
+        "random_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev)
+    )[0]
+
+
+def truncated_normal(shape, mean: float = 0.0, stddev: float = 1.0, dtype=None, seed=None):
+    """Normal random numbers, redrawn when more than two standard deviations from the mean."""
+    dtype, extents = standardize_dtype(dtype), _extents("truncated_normal", shape)
+    return call(
+        "truncated_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev)
+    )[0]
+
+
+def uniform(shape, minval: float = 0.0, maxval: float = 1.0, dtype=None, seed=None):
+    """Random numbers, uniform in [minval, maxval)."""
+    dtype, extents = standardize_dtype(dtype), _extents("uniform", shape)
+    return call(
+        "random_uniform",
+        draw_seed(seed),
+        shape=extents,
+        dtype=dtype,
+        minimum=float(minval),
+        maximum=float(maxval),
+    )[0]
+
+
+def randint(shape, minval: int, maxval: int, dtype="int32", seed=None):
+    """Random integers, uniform in minval … maxval - 1."""
+    numbers = uniform(shape, minval, maxval, "float64", seed)
+    return to_dtype(floor(numbers), standardize_dtype(dtype))
+
+
+def dropout(inputs, rate: float, noise_shape=None, seed=None):
+    """Each element kept with probability 1 - rate and divided by it, else 0.
+
+    Raises:
+        ValueError: a rate outside 0 ≤ rate < 1, or a `noise_shape`, which is not supported.
+    """
+    if noise_shape is not None:
+        raise ValueError(f"dropout: only noise_shape=None is supported. Received: noise_shape={noise_shape}")
+    return call("dropout", to_float(inputs), draw_seed(seed), rate=float(rate))[0]
+
+
+def shuffle(x, axis: int = 0, seed=None):
+    """x with its parts along an axis in random order."""
+    order = call("random_permutation", draw_seed(seed), n=int(shape_of(x)[axis]))[0]
+    return take(x, order, axis=axis)

@@ -1,0 +1,114 @@
+"""Traces: Python code run once on symbolic values to describe a computation to the native core.
+
+While a trace is active on a thread, variables are read as its tensors and assignments to them are recorded; the compiled
+program carries them out at the end of each run.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from swiftbn import _native
+from swiftbn.tensor import Tensor
+
+_local = threading.local()
+
+
+def _stack() -> list:
+    try:
+        return _local.traces
+    except AttributeError:
+        _local.traces = []
+        return _local.traces
+
+
+def current_trace() -> Trace | None:
+    """The innermost active trace of this thread."""
+    stack = _stack()
+    return stack[-1] if stack else None
+
+
+class suspend_trace:
+    """Inside, operations run at once even if a trace is active; new variables get their values this way."""
+
+    def __enter__(self):
+        _stack().append(None)
+
+    def __exit__(self, *exception):
+        _stack().pop()
+
+
+class Trace:
+    """A native graph under construction, and what the code traced so far has assigned to variables."""
+
+    def __init__(self):
+        self.graph = _native.Graph()
+        self._current: dict[int, Tensor] = {}
+        self._assigned: dict[int, tuple] = {}
+        self._initial: dict[int, tuple] = {}
+        self._scalars: dict[tuple, Tensor] = {}
+
+    def __enter__(self) -> Trace:
+        _stack().append(self)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        _stack().pop()
+
+    def input(self, name: str, shape, dtype: str) -> Tensor:
+        """A value that a run is given; inputs are given in the order of these calls."""
+        return Tensor(self, self.graph.input(name, tuple(shape), dtype))
+
+    def constant(self, array: np.ndarray) -> Tensor:
+        """The array's present content as a value; equal scalars become one value."""
+        if array.ndim:
+            return Tensor(self, self.graph.constant(array))
+        key = (array.dtype.name, array.tobytes())
+        if key not in self._scalars:
+            self._scalars[key] = Tensor(self, self.graph.constant(array))
+        return self._scalars[key]
+
+    def variable(self, variable) -> Tensor:
+        """What the variable holds at this point of the traced code."""
+        tensor = self._current.get(id(variable))
+        return self.initial(variable) if tensor is None else tensor
+
+    def initial(self, variable) -> Tensor:
+        """What the variable holds when a run begins."""
+        entry = self._initial.get(id(variable))
+        if entry is None:
+            entry = (variable, Tensor(self, self.graph.variable(variable._native)))
+            self._initial[id(variable)] = entry
+        return entry[1]
+
+    def assign(self, variable, value: Tensor) -> None:
+        """From here on the traced code reads `value`; a run writes the last one assigned."""
+        self._current[id(variable)] = value
+        self._assigned[id(variable)] = (variable, value)
+
+    @property
+    def assigned_variables(self) -> list:
+        return [variable for variable, _ in self._assigned.values()]
+
+    def operation(self, name: str, inputs: tuple, attributes: dict) -> tuple:
+        """Adds an operation on tensors of this trace and host arrays."""
+        indices = tuple(x._index if type(x) is Tensor else self.constant(x)._index for x in inputs)
+        return tuple(Tensor(self, index) for index in self.graph.add(name, indices, attributes))
+
+    def gradients(self, target: Tensor, sources, seed: Tensor | None = None) -> list:
+        """d(sum of target)/d(source) for tensors and for variables (at the values a run begins with).
+
+        None stands for a source that the target does not depend on.
+        """
+        indices = tuple(s._index if type(s) is Tensor else self.initial(s)._index for s in sources)
+        seeds = None if seed is None else (seed._index,)
+        found = self.graph.gradients((target._index,), indices, seeds)
+        return [None if index is None else Tensor(self, index) for index in found]
+
+    def compile(self, outputs) -> _native.Program:
+        """A program that returns the outputs and writes the assigned variables."""
+        for variable, value in self._assigned.values():
+            self.graph.assign(variable._native, value._index)
+        return _native.Program(self.graph, tuple(output._index for output in outputs))
