@@ -81,6 +81,8 @@ def to_host_array(x, dtype: str | None = None) -> np.ndarray:
         array = np.asarray(x)
     except ValueError as error:
         raise TypeError(f"Expected a tensor, an array or nested lists of numbers of equal lengths: {error}") from None
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if dtype is None:
         dtype = _host_dtype(array, is_typed)
     elif array.dtype.kind not in "biuf":

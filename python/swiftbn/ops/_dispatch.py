@@ -36,7 +36,7 @@ def resolve(x):
         return x
     if isinstance(x, Variable):
         return x.value
-    if kind is np.ndarray and x.flags.c_contiguous and x.dtype.name in _DIRECT:
+    if kind is np.ndarray and x.flags.c_contiguous and x.dtype.isnative and x.dtype.name in _DIRECT:
         return x
     if isinstance(x, KerasTensor):
         raise TypeError(f"Expected a tensor or an array. Received: {x!r}")

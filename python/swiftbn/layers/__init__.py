@@ -1,0 +1,19 @@
+"""Layers, with the names, arguments and defaults of `keras.layers`."""
+
+from swiftbn.layers.activation import Activation, LeakyReLU, ReLU, Softmax
+from swiftbn.layers.batch_normalization import BatchNormalization
+from swiftbn.layers.conv2d import Conv2D
+from swiftbn.layers.dense import Dense
+from swiftbn.layers.dropout import Dropout
+from swiftbn.layers.input_layer import Input, InputLayer
+from swiftbn.layers.input_spec import InputSpec
+from swiftbn.layers.layer import Layer
+from swiftbn.layers.merging import Add, Concatenate, add, concatenate
+from swiftbn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from swiftbn.layers.reshaping import Flatten, Reshape
+
+Convolution2D = Conv2D
+MaxPool2D = MaxPooling2D
+AvgPool2D = AveragePooling2D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool2D = GlobalMaxPooling2D

@@ -1,0 +1,57 @@
+"""Checks of constructor arguments that several layers share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def positive_integer(layer: str, name: str, value) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{layer}: expected {name} to be an integer >= 1. Received: {name}={value!r}")
+    return int(value)
+
+
+def pair(layer: str, name: str, value) -> tuple:
+    """Two integers >= 1, given as such or as one for both."""
+    items = tuple(value) if isinstance(value, (list, tuple)) else (value, value)
+    if len(items) != 2:
+        raise ValueError(f"{layer}: expected {name} to be one or two integers >= 1. Received: {name}={value!r}")
+    return tuple(positive_integer(layer, name, item) for item in items)
+
+
+def padding_mode(layer: str, value) -> str:
+    if not isinstance(value, str) or value.lower() not in ("valid", "same"):
+        raise ValueError(f"{layer}: expected padding to be 'valid' or 'same'. Received: padding={value!r}")
+    return value.lower()
+
+
+def only(layer: str, **arguments) -> None:
+    """Raises ValueError for an argument whose value is not the only one supported: only(layer, groups=(2, 1))."""
+    for name, (value, supported) in arguments.items():
+        if value != supported or isinstance(value, bool) != isinstance(supported, bool):
+            raise ValueError(f"{layer}: only {name}={supported!r} is supported. Received: {name}={value!r}")
+
+
+def number(layer: str, name: str, value, accept, expected: str) -> float:
+    """The value as a float when it is a number that `accept` says yes to."""
+    good = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not good or not accept(value):
+        raise ValueError(f"{layer}: expected {name} to be {expected}. Received: {name}={value!r}")
+    return float(value)
+
+
+def known_channels(layer, input_shape, axis: int) -> int:
+    """The extent of the channel axis of an input shape, which has to be known."""
+    rank = len(input_shape)
+    if not -rank <= axis < rank:
+        raise ValueError(
+            f"{type(layer).__name__} '{layer.name}': expected -{rank} <= axis < {rank} for inputs of shape "
+            f"{tuple(input_shape)}. Received: axis={axis}"
+        )
+    channels = input_shape[axis]
+    if channels is None:
+        raise ValueError(
+            f"{type(layer).__name__} '{layer.name}': expected a known extent on axis {axis}. "
+            f"Received: input shape {tuple(input_shape)}"
+        )
+    return channels

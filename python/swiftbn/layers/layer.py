@@ -1,0 +1,354 @@
+"""The base class of layers: state, building, calling, configuration, with the meaning that Keras gives them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+from swiftbn import naming, tree
+from swiftbn.dtypes import is_float_dtype, standardize_dtype, to_host_array
+from swiftbn.layers._call import build_arguments, call_context
+from swiftbn.layers._state import State
+from swiftbn.layers.input_spec import check_inputs, origin
+from swiftbn.operation import Node, Operation, trace_output_spec
+from swiftbn.ops._dispatch import dtype_of, to_dtype
+from swiftbn.tensor import KerasTensor, Tensor, is_symbolic
+from swiftbn.variable import Variable
+
+
+class Layer(State, Operation):
+    """A function of tensors that owns variables.
+
+    A subclass makes its variables in `__init__` or `build(input_shape)` with `add_weight` and computes in
+    `call(inputs, training=None)` with `swiftbn.ops`; gradients come by themselves, and what `call` assigns to variables is
+    kept. Layers, variables and seed generators held in attributes (also in lists and dicts) belong to the layer.
+
+    Args:
+        name: unique name, by default the class name in snake case with a number.
+        trainable: whether optimizers change its weights.
+        dtype: dtype of its weights and computations, "float32" or "float64"; by default `floatx()`.
+        input_shape: (on the first layer of a Sequential) shape of one sample.
+
+    Raises:
+        ValueError: unknown arguments, or `activity_regularizer`, which is not supported.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        layer = super().__new__(cls)
+        object.__setattr__(layer, "_init_call", (args, kwargs))
+        return layer
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _wrap_build(cls.build)
+
+    def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, name=None, **kwargs):
+        Operation.__init__(self, name)
+        if activity_regularizer is not None:
+            raise ValueError(
+                f"{type(self).__name__}: only activity_regularizer=None is supported. "
+                f"Received: activity_regularizer={activity_regularizer!r}"
+            )
+        if not isinstance(trainable, bool):
+            raise ValueError(f"{type(self).__name__}: expected trainable to be a bool. Received: trainable={trainable!r}")
+        input_shape = kwargs.pop("input_shape", None)
+        if "input_dim" in kwargs:
+            input_shape = (kwargs.pop("input_dim"),)
+        if input_shape is not None:
+            self._input_shape_arg = tuple(input_shape) if isinstance(input_shape, (list, tuple)) else (input_shape,)
+        if kwargs.pop("autocast", True) is not True:
+            raise ValueError(f"{type(self).__name__}: only autocast=True is supported. Received: autocast=False")
+        if kwargs:
+            raise ValueError(f"{type(self).__name__}: unknown arguments. Received: {', '.join(sorted(kwargs))}")
+        self._dtype = _dtype_name(dtype)
+        self._trainable = trainable
+        self._losses = []
+        self._input_spec = None
+        self._build_shapes = None
+        self.built = False
+
+    @property
+    def dtype(self) -> str:
+        return self._dtype
+
+    variable_dtype = compute_dtype = input_dtype = dtype
+
+    @property
+    def input_spec(self):
+        """What the layer expects of its inputs: an `InputSpec`, a list of them, or None."""
+        return self._input_spec
+
+    @input_spec.setter
+    def input_spec(self, value):
+        self._input_spec = value
+
+    # Building
+
+    def build(self, input_shape):
+        """Makes the layer's state; by default by calling it on symbolic inputs, which builds its sub-layers."""
+        if not self.built and self._layers:
+            inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
+            trace_output_spec(self.call, (inputs,), {})
+        self._build_shapes = {"input_shape": input_shape}
+        self.built = True
+
+    def add_weight(
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        regularizer=None,
+        constraint=None,
+        name=None,
+    ) -> Variable:
+        """A new variable of the layer.
+
+        Args:
+            shape: extents, by default a scalar.
+            initializer: by default "glorot_uniform" for floats and "zeros" for integers.
+            dtype: by default the layer's.
+            trainable: whether optimizers change it.
+            regularizer: function of the variable whose value is added to the loss.
+            constraint: function applied to the variable after each optimizer update.
+            name: part of its path.
+        """
+        from swiftbn import constraints, initializers, regularizers
+
+        self._check_initialized()
+        if isinstance(shape, str):
+            raise ValueError(f"add_weight: expected shape to be extents, name=... by keyword. Received: shape={shape!r}")
+        dtype = self.dtype if dtype is None else standardize_dtype(dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if is_float_dtype(dtype) else "zeros"
+        with naming.name_scope(self.name, caller=self):
+            variable = Variable(
+                initializers.get(initializer),
+                shape=() if shape is None else shape,
+                dtype=dtype,
+                trainable=trainable,
+                name=name,
+            )
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self._track_variable(variable)
+        if not self._trainable:
+            variable.trainable = False
+        return variable
+
+    def get_build_config(self) -> dict | None:
+        """The shapes with which the layer was built."""
+        if self._build_shapes is None:
+            return None
+        if len(self._build_shapes) == 1:
+            return {"input_shape": next(iter(self._build_shapes.values()))}
+        return {"shapes_dict": self._build_shapes}
+
+    def build_from_config(self, config: dict) -> None:
+        """Builds the layer with shapes from `get_build_config`."""
+        if config and "input_shape" in config:
+            self.build(config["input_shape"])
+        elif config and "shapes_dict" in config:
+            self.build(**config["shapes_dict"])
+
+    def _build_for(self, arguments: dict) -> None:
+        if self.built:
+            return
+        if type(self).build is not Layer.build:
+            self.build(**build_arguments(self, arguments))
+        elif not self._layers:
+            self.built = True
+
+    # Calling
+
+    @functools.cached_property
+    def _call_signature(self) -> inspect.Signature:
+        return inspect.signature(self.call)
+
+    def __call__(self, *args, **kwargs):
+        self._check_initialized()
+        signature = self._call_signature
+        training = kwargs.pop("training", None)
+        if "training" in signature.parameters:
+            bound = _bind(self, signature, args, {**kwargs, "training": training})
+            training = bound.arguments["training"]
+        else:
+            bound = _bind(self, signature, args, kwargs)
+        symbolic = is_symbolic((args, kwargs))
+        arguments = dict(bound.arguments)
+        if not symbolic:
+            arguments = {name: self._convert(value) for name, value in arguments.items()}
+        if self._input_spec is not None:
+            check_inputs(self._input_spec, tree.flatten(next(iter(arguments.values()))), self)
+        with naming.name_scope(self.name, caller=self):
+            was_built = self.built
+            self._build_for(arguments)
+            if self._input_spec is not None and not was_built:
+                check_inputs(self._input_spec, tree.flatten(next(iter(arguments.values()))), self)
+            if symbolic:
+                outputs = self._symbolic(args, kwargs, training)
+            else:
+                outputs = self._concrete(bound, arguments, training)
+        self.built = True
+        return outputs
+
+    def _concrete(self, bound, arguments: dict, training):
+        parameter = bound.signature.parameters.get("training")
+        default = None if parameter is None or parameter.default is parameter.empty else parameter.default
+        with call_context(self, training, default) as training:
+            if parameter is not None:
+                # False where nothing says otherwise, so that `call` may write `if training`.
+                arguments["training"] = bool(training) if training is None else training
+            bound.arguments.update(arguments)
+            try:
+                return self.call(*bound.args, **bound.kwargs)
+            except (ValueError, TypeError) as error:
+                error.add_note(f"in the call of layer '{self.name}' ({type(self).__name__})")
+                raise
+
+    def _symbolic(self, args: tuple, kwargs: dict, training):
+        given = kwargs if training is None else {**kwargs, "training": training}
+        try:
+            outputs = self.compute_output_spec(*args, **given)
+        except (ValueError, TypeError) as error:
+            inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
+            shapes = ", ".join(f"shape {x.shape}{origin(x)}" for x in inputs)
+            text = f"Layer '{self.name}' ({type(self).__name__}) cannot be called on {shapes}: {error}"
+            if str(error).startswith("Layer '"):
+                text = str(error)
+            raise type(error)(text) from error
+        Node(self, args, given, outputs)
+        return outputs
+
+    def compute_output_spec(self, *args, **kwargs):
+        """KerasTensors with the shapes and dtypes of what a call returns."""
+        return trace_output_spec(self._traced_call, args, kwargs)
+
+    def _traced_call(self, *args, training=None, **kwargs):
+        if "training" in self._call_signature.parameters:
+            kwargs["training"] = training
+        bound = _bind(self, self._call_signature, args, kwargs)
+        arguments = {name: self._convert(value) for name, value in bound.arguments.items()}
+        return self._concrete(bound, arguments, training)
+
+    def compute_output_shape(self, input_shape):
+        """The shape that a call returns for inputs of a shape."""
+        inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
+        with naming.name_scope(self.name, caller=self):
+            self._build_for({"inputs": inputs})
+            outputs = self.compute_output_spec(inputs)
+        return tree.map_structure(lambda x: x.shape, outputs)
+
+    def _convert(self, value):
+        """Float tensors in the layer's dtype; arrays and lists of numbers as arrays."""
+        if isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__"):
+            return to_dtype(value, self.dtype) if "float" in dtype_of(value) else value
+        if tree.is_nested(value):
+            leaves = tree.flatten(value)
+            if any(hasattr(leaf, "shape") for leaf in leaves):
+                return tree.map_structure(self._convert, value)
+            if leaves and isinstance(value, list) and all(isinstance(leaf, (int, float)) for leaf in leaves):
+                return to_host_array(value, self.dtype)
+        return value
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    def _check_initialized(self) -> None:
+        if "_losses" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: super().__init__() has to be called first in __init__()"
+            )
+
+    # Configuration
+
+    def get_config(self) -> dict:
+        """What `from_config` needs to make the layer anew.
+
+        A subclass whose constructor takes only numbers, strings, bools and None need not define it.
+
+        Raises:
+            NotImplementedError: the constructor takes other things.
+        """
+        config = {"name": self.name, "trainable": self._trainable, "dtype": _dtype_config(self._dtype)}
+        if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
+            return config
+        return _automatic_config(self, config)
+
+    @classmethod
+    def from_config(cls, config: dict):
+        """A new layer from `get_config`, also from Keras' own; entries that are None and unknown here are left out."""
+        parameters = {name for kind in cls.__mro__ if "__init__" in kind.__dict__ for name in _parameters(kind)}
+        return cls(**{name: value for name, value in config.items() if value is not None or name in parameters})
+
+
+def _parameters(kind) -> list:
+    return list(inspect.signature(kind.__init__).parameters)
+
+
+def map_shapes(function, shapes):
+    """`function` of every shape (a tuple of integers and None) in nested lists, tuples and dicts."""
+    if isinstance(shapes, dict):
+        return {name: map_shapes(function, shape) for name, shape in shapes.items()}
+    if isinstance(shapes, (list, tuple)) and any(isinstance(item, (list, tuple, dict)) for item in shapes):
+        return type(shapes)(map_shapes(function, shape) for shape in shapes)
+    return function(tuple(shapes))
+
+
+def _wrap_build(build):
+    """Opens the layer's name scope, remembers the shapes, and marks the layer as built."""
+
+    @functools.wraps(build)
+    def wrapper(self, *args, **kwargs):
+        with naming.name_scope(self.name, caller=self):
+            build(self, *args, **kwargs)
+        bound = inspect.signature(build).bind(self, *args, **kwargs)
+        self._build_shapes = dict(list(bound.arguments.items())[1:])
+        self.built = True
+
+    return wrapper
+
+
+def _bind(layer, signature, args, kwargs):
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"Layer '{layer.name}' ({type(layer).__name__}): {error}") from None
+
+
+def _dtype_name(dtype) -> str:
+    """Name of a float dtype given as such or as the configuration of a Keras dtype policy."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name")
+    name = standardize_dtype(dtype)
+    if not is_float_dtype(name):
+        raise ValueError(f"Expected a layer's dtype to be float32 or float64. Received: dtype={name!r}")
+    return name
+
+
+def _dtype_config(dtype: str) -> dict:
+    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype}, "registered_name": None}
+
+
+def _automatic_config(layer: Layer, config: dict) -> dict:
+    args, kwargs = layer._init_call
+    signature = inspect.signature(type(layer).__init__)
+    bound = signature.bind(layer, *args, **kwargs)
+    bound.apply_defaults()
+    arguments = dict(list(bound.arguments.items())[1:])
+    accepts_any = False
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            accepts_any = True
+            arguments.update(arguments.pop(name, {}))
+    simple = (str, int, float, bool, type(None))
+    complicated = [name for name, v in arguments.items() if not all(isinstance(x, simple) for x in tree.flatten(v))]
+    complicated += [n for n, p in signature.parameters.items() if p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY)]
+    if complicated:
+        raise NotImplementedError(
+            f"{type(layer).__name__} has to define get_config(): its constructor takes {', '.join(complicated)}, "
+            "which are no numbers, strings or bools by name"
+        )
+    known = {name: value for name, value in config.items() if accepts_any or name in signature.parameters}
+    return {**arguments, **known}

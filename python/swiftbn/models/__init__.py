@@ -1,0 +1,5 @@
+"""Models, with the names and arguments of `keras.models`."""
+
+from swiftbn.models.functional import Functional
+from swiftbn.models.model import Model
+from swiftbn.models.sequential import Sequential

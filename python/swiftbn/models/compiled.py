@@ -1,0 +1,235 @@
+"""What `compile` is given: losses and metrics, matched with a model's outputs when the first batch is traced."""
+
+from __future__ import annotations
+
+from swiftbn import losses as losses_module
+from swiftbn import metrics as metrics_module
+from swiftbn import ops, tree
+
+_SPARSE = ("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy")
+
+
+class CompiledLoss:
+    """One loss for each output, weighted and summed.
+
+    Args:
+        loss: name, function or Loss for every output, or nested as the outputs (None for outputs without a loss).
+        loss_weights: numbers, nested as the losses.
+    """
+
+    def __init__(self, loss, loss_weights=None):
+        self.user_loss = loss
+        self.user_weights = loss_weights
+        self.losses: list | None = None
+        self.weights: list = []
+        self.trackers: list = []
+
+    def build(self, outputs: list, names: list, target_ranks: list) -> None:
+        """Matches losses with outputs; `names` are the outputs' names."""
+        losses = _per_output("loss", self.user_loss, names, share=True)
+        weights = _per_output("loss_weights", self.user_weights, names, share=False)
+        self.losses = [
+            _make_loss(loss, output, rank) for loss, output, rank in zip(losses, outputs, target_ranks)
+        ]
+        if all(loss is None for loss in self.losses):
+            raise ValueError("compile: expected a loss for at least one output. Received: None for all")
+        for weight in weights:
+            if weight is not None and (isinstance(weight, bool) or not isinstance(weight, (int, float))):
+                raise ValueError(f"compile: expected loss_weights to be numbers. Received: {weight!r}")
+        self.weights = weights
+        if len(names) > 1:
+            self.trackers = [
+                None if loss is None else metrics_module.Mean(name=f"{name}_loss")
+                for loss, name in zip(self.losses, names)
+            ]
+
+    def is_sparse(self, index: int) -> bool:
+        """Whether the targets of an output are class numbers."""
+        loss = self.losses[index]
+        return loss is not None and _loss_name(loss) in _SPARSE
+
+    def __call__(self, targets: list, outputs: list, weights: list, batch: int):
+        total = None
+        for index, loss in enumerate(self.losses):
+            if loss is None:
+                continue
+            value = loss(targets[index], outputs[index], sample_weight=weights[index])
+            if self.trackers:
+                self.trackers[index].update_state(value, sample_weight=float(batch))
+            if self.weights[index] is not None:
+                value = ops.multiply(value, float(self.weights[index]))
+            total = value if total is None else ops.add(total, value)
+        return total
+
+    @property
+    def metrics(self) -> list:
+        return [tracker for tracker in self.trackers if tracker is not None]
+
+
+class CompiledMetrics:
+    """Metrics of each output, with and without sample weights.
+
+    Args:
+        metrics, weighted_metrics: a list for one output, or lists nested as the outputs, by position or name.
+    """
+
+    def __init__(self, metrics, weighted_metrics=None):
+        self.user_metrics = metrics
+        self.user_weighted = weighted_metrics
+        self.built = False
+        # (metric, index of its output, whether sample weights count)
+        self.entries: list = []
+        self._names: list = []
+
+    def build(self, targets: list, outputs: list, names: list) -> None:
+        """Matches metrics with outputs and resolves names like "accuracy" by the shapes of targets and outputs."""
+        for user, is_weighted in ((self.user_metrics, False), (self.user_weighted, True)):
+            for index, group in enumerate(_metric_groups(user, names)):
+                for identifier in group:
+                    metric = _make_metric(identifier, targets[index], outputs[index])
+                    self.entries.append((metric, index, is_weighted))
+                    prefix = f"{names[index]}_" if len(names) > 1 else ""
+                    self._names.append(prefix + metric.name)
+        self.built = True
+
+    def update(self, targets: list, outputs: list, weights: list) -> None:
+        for metric, index, is_weighted in self.entries:
+            weight = weights[index] if is_weighted else None
+            metric.update_state(targets[index], outputs[index], sample_weight=weight)
+
+    def results(self) -> dict:
+        """Results by name; a name that comes twice is numbered."""
+        found: dict = {}
+        for (metric, _, _), name in zip(self.entries, self._names):
+            result = metric.result()
+            for key, value in result.items() if isinstance(result, dict) else [(name, result)]:
+                unique, number = key, 1
+                while unique in found:
+                    unique, number = f"{key}_{number}", number + 1
+                found[unique] = value
+        return found
+
+    @property
+    def metrics(self) -> list:
+        return [metric for metric, _, _ in self.entries]
+
+
+def _per_output(argument: str, value, names: list, share: bool) -> list:
+    count = len(names)
+    if isinstance(value, dict):
+        unknown = [key for key in value if key not in names]
+        if unknown:
+            raise ValueError(
+                f"compile: expected {argument} to be given for the outputs {', '.join(names)}. "
+                f"Received: {', '.join(map(str, unknown))}"
+            )
+        return [value.get(name) for name in names]
+    if isinstance(value, (list, tuple)):
+        if len(value) != count:
+            raise ValueError(
+                f"compile: expected {argument} for {count} output(s) ({', '.join(names)}). Received: {len(value)}"
+            )
+        return list(value)
+    if value is not None and count > 1 and not share:
+        raise ValueError(f"compile: expected {argument} for each of {count} outputs. Received: {value!r}")
+    return [value] * count
+
+
+def _metric_groups(metrics, names: list) -> list:
+    """For each output a list of metric identifiers."""
+    if not metrics:
+        return [[] for _ in names]
+
+    def group(value):
+        return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+
+    if isinstance(metrics, dict):
+        unknown = [key for key in metrics if key not in names]
+        if unknown:
+            raise ValueError(
+                f"compile: expected metrics for the outputs {', '.join(names)}. "
+                f"Received: {', '.join(map(str, unknown))}"
+            )
+        return [group(metrics.get(name)) for name in names]
+    if len(names) == 1:
+        flat = group(metrics)
+        return [[item for entry in flat for item in group(entry)]]
+    metrics = group(metrics)
+    if len(metrics) != len(names):
+        raise ValueError(
+            f"compile: expected metrics nested as the {len(names)} outputs {', '.join(names)}. "
+            f"Received: {len(metrics)} entries"
+        )
+    return [group(entry) for entry in metrics]
+
+
+def _loss_name(loss) -> str:
+    if isinstance(loss, _FunctionLoss):
+        return getattr(loss.function, "__name__", "")
+    return type(loss).__name__
+
+
+def _make_loss(identifier, output, target_rank: int):
+    if identifier is None:
+        return None
+    if identifier in ("crossentropy", "ce") if isinstance(identifier, str) else False:
+        identifier = _by_shape(target_rank, None, output, "crossentropy")
+    loss = losses_module.get(identifier)
+    return loss if isinstance(loss, losses_module.Loss) else _FunctionLoss(loss)
+
+
+class _FunctionLoss:
+    """The (sample-weighted) sum of a function's values divided by their number."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, target, output, sample_weight=None):
+        values = ops.convert_to_tensor(self.function(target, output))
+        if sample_weight is not None:
+            sample_weight = ops.cast(sample_weight, "float32")
+            while len(sample_weight.shape) < len(values.shape):
+                sample_weight = ops.expand_dims(sample_weight, -1)
+            while len(sample_weight.shape) > len(values.shape) and sample_weight.shape[-1] == 1:
+                sample_weight = ops.squeeze(sample_weight, -1)
+            values = ops.multiply(values, sample_weight)
+        return ops.mean(values)
+
+
+def _make_metric(identifier, target, output):
+    if isinstance(identifier, str):
+        name = identifier
+        kinds = {"accuracy": "accuracy", "acc": "accuracy", "crossentropy": "crossentropy", "ce": "crossentropy"}
+        if identifier.lower() in kinds:
+            found = _by_shape(len(target.shape), target, output, kinds[identifier.lower()])
+            return _wrap_metric(metrics_module.get(found), name)
+        return _wrap_metric(metrics_module.get(identifier), name)
+    return _wrap_metric(metrics_module.get(identifier), None)
+
+
+def _by_shape(target_rank: int, target, output, kind: str) -> str:
+    """The variant of accuracy or cross-entropy for binary, class-number or one-hot targets."""
+    classes = output.shape[-1] if output.shape else 1
+    if classes == 1:
+        return f"binary_{kind}"
+    last = target.shape[-1] if target is not None and target.shape else None
+    if target_rank < len(output.shape) or last == 1:
+        return f"sparse_categorical_{kind}"
+    return f"categorical_{kind}"
+
+
+def _wrap_metric(metric, name: str | None):
+    if isinstance(metric, metrics_module.Metric):
+        if name is not None:
+            metric.name = name
+        return metric
+    if not callable(metric):
+        raise ValueError(f"compile: expected metrics to be names, functions or Metric objects. Received: {metric!r}")
+    return metrics_module.MeanMetricWrapper(metric, name=name or getattr(metric, "__name__", "metric"))
+
+
+def flat_names(structure) -> list[str]:
+    """Names for the outputs of a model without names of its own: "output_1", …, or a dict's keys."""
+    if isinstance(structure, dict):
+        return sorted(structure)
+    return [f"output_{i + 1}" for i in range(len(tree.flatten(structure)))]

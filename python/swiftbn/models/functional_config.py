@@ -1,0 +1,139 @@
+"""Functional models as dictionaries, in the format of Keras 3."""
+
+from __future__ import annotations
+
+from swiftbn import tree
+from swiftbn.operation import Node
+from swiftbn.tensor import KerasTensor
+
+
+def functional_config(model) -> dict:
+    """Name, layers with their calls, and which tensors are inputs and outputs."""
+    from swiftbn.saving import serialize_keras_object
+
+    included = {id(node) for node in model._nodes}
+    for x in model.inputs:
+        included.add(id(_node(x)))
+
+    def position(tensor) -> list:
+        """[layer, number of its call among the model's own, number of the output]."""
+        operation, node_index, tensor_index = tensor._keras_history
+        own = [id(node) in included for node in operation._inbound_nodes[:node_index]]
+        return [operation.name, sum(own) + _first_call(operation), tensor_index]
+
+    def tensor_config(x):
+        if not isinstance(x, KerasTensor):
+            return x
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": list(x.shape), "dtype": x.dtype, "keras_history": position(x)},
+        }
+
+    layers = []
+    for operation in model._operations:
+        config = serialize_keras_object(operation)
+        config["name"] = operation.name
+        config["inbound_nodes"] = [
+            {
+                "args": _plain(tree.map_structure(tensor_config, list(node.args))),
+                "kwargs": _plain(tree.map_structure(tensor_config, node.kwargs)),
+            }
+            for node in operation._inbound_nodes
+            if id(node) in included and node.inputs
+        ]
+        layers.append(config)
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": tree.map_structure(position, model._inputs_struct),
+        "output_layers": tree.map_structure(position, model._outputs_struct),
+    }
+
+
+def _plain(structure):
+    """Tuples as Keras writes them."""
+    if isinstance(structure, dict):
+        return {key: _plain(value) for key, value in structure.items()}
+    if isinstance(structure, list):
+        return [_plain(value) for value in structure]
+    if isinstance(structure, tuple):
+        return {"class_name": "__tuple__", "items": [_plain(value) for value in structure]}
+    return structure
+
+
+def _node(tensor) -> Node:
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def _first_call(operation) -> int:
+    """Keras counts the making of a nested functional model as its first call."""
+    from swiftbn.models.functional import Functional
+
+    return 1 if isinstance(operation, Functional) else 0
+
+
+def functional_from_config(cls, config: dict, custom_objects=None):
+    """A functional model from `functional_config`.
+
+    Raises:
+        ValueError: calls refer to tensors that no layer makes.
+    """
+    from swiftbn.saving import deserialize_keras_object
+
+    layers: dict = {}
+    calls: list = []
+    for data in config["layers"]:
+        layer = deserialize_keras_object(
+            {key: value for key, value in data.items() if key != "inbound_nodes"}, custom_objects=custom_objects
+        )
+        layers[data["name"]] = layer
+        calls.extend((layer, node) for node in data["inbound_nodes"])
+
+    def tensor(name: str, node_index: int, tensor_index: int):
+        layer = layers[name]
+        return layer._inbound_nodes[node_index - _first_call(layer)].outputs[tensor_index]
+
+    def restore(value):
+        if isinstance(value, dict):
+            kind = value.get("class_name")
+            if kind == "__keras_tensor__":
+                return tensor(*value["config"]["keras_history"])
+            if kind == "__tuple__":
+                return tuple(restore(item) for item in value["items"])
+            return {key: restore(item) for key, item in value.items()}
+        return [restore(item) for item in value] if isinstance(value, list) else value
+
+    while calls:
+        waiting = []
+        for layer, node in calls:
+            # A layer's calls keep their order: one that has to wait holds back the later ones.
+            if any(layer is other for other, _ in waiting):
+                waiting.append((layer, node))
+                continue
+            try:
+                args, kwargs = restore(node["args"]), restore(node["kwargs"])
+            except (IndexError, KeyError):
+                waiting.append((layer, node))
+                continue
+            layer(*args, **kwargs)
+        if len(waiting) == len(calls):
+            names = ", ".join(sorted({layer.name for layer, _ in waiting}))
+            raise ValueError(f"Model configuration: the inputs of {names} are not made by any layer")
+        calls = waiting
+
+    def ends(structure):
+        if isinstance(structure, (list, tuple)) and len(structure) == 3 and isinstance(structure[0], str):
+            return tensor(*structure)
+        if isinstance(structure, dict):
+            return {key: ends(value) for key, value in structure.items()}
+        return [ends(value) for value in structure]
+
+    inputs, outputs = ends(config["input_layers"]), ends(config["output_layers"])
+    rest = {k: v for k, v in config.items() if k not in ("layers", "input_layers", "output_layers")}
+    return cls(inputs=_single(inputs), outputs=_single(outputs), **rest)
+
+
+def _single(structure):
+    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure

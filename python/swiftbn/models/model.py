@@ -1,0 +1,123 @@
+"""The base class of models: a layer that can be trained, evaluated and saved."""
+
+from __future__ import annotations
+
+from swiftbn.layers.layer import Layer
+from swiftbn.models.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
+
+    `Model(inputs, outputs)` makes a functional model of layer calls on `Input`s. A subclass makes its layers in `__init__`
+    and calls them in `call(inputs, training=None)`.
+
+    Args:
+        inputs, outputs: symbolic tensors, for a functional model.
+        name: unique name.
+        trainable: whether optimizers change its weights.
+    """
+
+    _untracked = Layer._untracked | Trainer._trainer_attributes
+
+    def __new__(cls, *args, **kwargs):
+        if cls is Model and _is_functional(args, kwargs):
+            from swiftbn.models.functional import Functional
+
+            cls = Functional
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        from swiftbn.models.functional import Functional
+
+        Trainer.__init__(self)
+        if _is_functional(args, kwargs) and not isinstance(self, Functional):
+            # A subclass that hands inputs and outputs to Model's constructor is a functional model, too.
+            kind = type(self)
+            self.__class__ = type(kind.__name__, (kind, Functional), {"__module__": kind.__module__})
+            Functional.__init__(self, *args, **kwargs)
+        else:
+            Layer.__init__(self, *args, **kwargs)
+
+    def call(self, inputs, training=None):
+        raise NotImplementedError(f"Model {type(self).__name__} does not have a call() method; a subclass has to define it")
+
+    @property
+    def layers(self) -> list:
+        """The layers that the model calls itself."""
+        return self._layers
+
+    @layers.setter
+    def layers(self, _):
+        raise AttributeError("`layers` is found from the model's attributes and cannot be set")
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of a name, or at a position in `layers`.
+
+        Raises:
+            ValueError: there is none, or not exactly one of name and index is given.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"get_layer: expected either name or index. Received: name={name!r}, index={index!r}")
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"Model '{self.name}' has {len(layers)} layers. Received: index={index}")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"Model '{self.name}' has no layer named {name!r}, only {', '.join(layer.name for layer in layers)}"
+        )
+
+    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False):
+        """Prints a table of the layers with their output shapes and numbers of parameters."""
+        from swiftbn.utils.summary import print_summary
+
+        print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+        )
+
+    def save(self, filepath, overwrite: bool = True) -> None:
+        """Writes architecture, weights, and training configuration to a `.keras` file."""
+        from swiftbn.saving import save_model
+
+        save_model(self, filepath, overwrite=overwrite)
+
+    def save_weights(self, filepath, overwrite: bool = True) -> None:
+        """Writes the weights to a `.weights.h5` file."""
+        from swiftbn.saving import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite)
+
+    def load_weights(self, filepath, skip_mismatch: bool = False) -> None:
+        """Takes the weights from a `.weights.h5` or `.keras` file."""
+        from swiftbn.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch)
+
+    def to_json(self, **kwargs) -> str:
+        """The model's configuration as JSON."""
+        import json
+
+        from swiftbn.saving import serialize_keras_object
+
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None):
+        if cls is Model and "layers" in config:
+            from swiftbn.models.functional import Functional
+
+            return Functional.from_config(config, custom_objects)
+        return super().from_config(config)
+
+
+def _is_functional(args: tuple, kwargs: dict) -> bool:
+    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
