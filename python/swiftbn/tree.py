@@ -26,7 +26,9 @@ def map_structure(function, structure, *others):
         for other in others:
             if not isinstance(other, dict) or set(other) != set(structure):
                 raise ValueError(f"Expected the same structure. Received: {structure} and {other}")
-        return {key: map_structure(function, structure[key], *(o[key] for o in others)) for key in structure}
+        # Leaves are visited in the order of `flatten`; the result's keys stay in the order of the structure's.
+        mapped = {key: map_structure(function, structure[key], *(o[key] for o in others)) for key in _keys(structure)}
+        return {key: mapped[key] for key in structure}
     if isinstance(structure, (list, tuple)):
         for other in others:
             if not isinstance(other, (list, tuple)) or len(other) != len(structure):

@@ -1,0 +1,94 @@
+"""Helpers of the tests: central differences, and running a function inside a compiled program."""
+
+import numpy as np
+
+import swiftbn
+from swiftbn import ops, tree
+from swiftbn.trace import Trace
+
+
+def traced(function, *arrays):
+    """What `function` of the arrays returns when it is compiled into a program."""
+    with Trace() as trace:
+        inputs = [trace.input(f"x{i}", a.shape, a.dtype.name) for i, a in enumerate(arrays)]
+        results = function(*inputs)
+        program = trace.compile(tree.flatten(results))
+    return tree.pack_as(results, program.run(tuple(arrays)))
+
+
+def central_differences(function, array, step=1e-5):
+    """d function / d array for a scalar function, by changing one element at a time."""
+    gradient = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        values = []
+        for sign in (1, -1):
+            moved = array.copy()
+            moved[index] += sign * step
+            values.append(float(function(moved)))
+        gradient[index] = (values[0] - values[1]) / (2 * step)
+    return gradient
+
+
+def check_gradient(function, *arrays, tolerance=1e-6, seed=0):
+    """Compares gradients of sum(weights · function(*arrays)) by all arrays with central differences, in float64."""
+    random = np.random.default_rng(seed)
+    weights = random.normal(size=np.shape(function(*arrays)))
+
+    def scalar(*values):
+        return ops.sum(ops.multiply(function(*values), weights))
+
+    gradients = swiftbn.grad(scalar, argnums=tuple(range(len(arrays))))(*arrays)
+    for position, gradient in enumerate(gradients):
+
+        def of_one(value, position=position):
+            return scalar(*arrays[:position], value, *arrays[position + 1 :])
+
+        expected = central_differences(of_one, arrays[position])
+        assert gradient.dtype == arrays[position].dtype
+        np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def check_layer_gradients(layer, x, training=True, tolerance=1e-6):
+    """Compares the gradients of a float64 layer by its inputs and trainable weights with central differences."""
+    layer(x)
+    state = [np.array(v.numpy()) for v in layer.variables]
+
+    def restore():
+        for variable, value in zip(layer.variables, state):
+            variable.assign(value)
+
+    random = np.random.default_rng(1)
+    weights = random.normal(size=layer(x).shape)
+    parameters = layer.trainable_variables
+
+    def scalar(inputs, _):
+        return ops.sum(layer(inputs, training=training) * weights)
+
+    dx, dw = swiftbn.grad(scalar, argnums=(0, 1))(x, parameters)
+    restore()
+
+    def of_input(value):
+        result = scalar(value, None)
+        restore()
+        return result
+
+    def of_parameter(variable):
+        def function(value):
+            variable.assign(value)
+            result = scalar(x, None)
+            restore()
+            return result
+
+        return function
+
+    expected = central_differences(of_input, x)
+    np.testing.assert_allclose(dx, expected, rtol=tolerance, atol=tolerance * max(1, np.abs(expected).max()))
+    for variable, gradient in zip(parameters, dw):
+        expected = central_differences(of_parameter(variable), np.array(variable.numpy()))
+        np.testing.assert_allclose(
+            gradient,
+            expected,
+            rtol=tolerance,
+            atol=tolerance * max(1, np.abs(expected).max()),
+            err_msg=variable.path,
+        )
