@@ -1,0 +1,252 @@
+"""Sequential, functional and subclassed models: structure, names, shapes, state, configuration."""
+
+import numpy as np
+import pytest
+
+import swiftbn
+from swiftbn import Input, Model, Sequential, layers, ops
+
+RANDOM = np.random.default_rng(5)
+
+
+def small_sequential():
+    return Sequential([Input((4,)), layers.Dense(3, activation="relu"), layers.BatchNormalization(), layers.Dense(2)])
+
+
+def test_sequential_is_built_with_an_input():
+    model = small_sequential()
+    assert model.built and model.input_shape == (None, 4) and model.output_shape == (None, 2)
+    assert [type(layer).__name__ for layer in model.layers] == ["Dense", "BatchNormalization", "Dense"]
+    assert [w.name for w in model.weights] == [
+        "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias",
+    ]  # fmt: skip
+    assert len(model.trainable_weights) == 6 and len(model.non_trainable_weights) == 2
+    assert model.count_params() == 4 * 3 + 3 + 4 * 3 + 3 * 2 + 2
+
+
+@pytest.mark.parametrize("first", [dict(input_shape=(4,)), dict(input_dim=4)])
+def test_sequential_is_built_with_the_shape_on_its_first_layer(first):
+    model = Sequential([layers.Dense(3, **first), layers.Dense(2)])
+    assert model.built and model.input_shape == (None, 4)
+
+
+def test_sequential_is_built_by_its_first_call():
+    model = Sequential([layers.Dense(3), layers.Dense(2)])
+    assert not model.built and model.weights == []
+    assert model(np.ones((5, 4))).shape == (5, 2)
+    assert model.built and model.input_shape == (None, 4)
+    other = Sequential([layers.Dense(3)])
+    other.build((None, 7))
+    assert other.layers[0].kernel.shape == (7, 3)
+
+
+def test_sequential_computes_what_its_layers_compute():
+    model = small_sequential()
+    x = RANDOM.normal(size=(6, 4)).astype("float32")
+    y = x
+    for layer in model.layers:
+        y = layer(y)
+    np.testing.assert_array_equal(model(x), y)
+    np.testing.assert_allclose(model.predict(x, verbose=0), y, rtol=1e-6)
+
+
+def test_sequential_add_and_pop():
+    model = Sequential()
+    model.add(Input((4,)))
+    model.add(layers.Dense(3))
+    assert model.output_shape == (None, 3)
+    last = layers.Dense(2)
+    model.add(last)
+    assert model.output_shape == (None, 2)
+    assert model.pop() is last and model.output_shape == (None, 3)
+    with pytest.raises(ValueError, match=r"'flat'"):
+        model.add(layers.Flatten(name="flat"))
+        model.add(layers.Conv2D(1, 1))
+    assert model.layers[-1].name == "flat"
+    with pytest.raises(ValueError, match="name"):
+        model.add(layers.Dense(1, name="flat"))
+    with pytest.raises(ValueError, match="expected layers"):
+        model.add(3)
+    with pytest.raises(ValueError, match="first entry"):
+        model.add(Input((3,)))
+
+
+def test_training_argument_reaches_inner_layers():
+    model = Sequential([Input((4,)), Sequential([Input((4,)), layers.BatchNormalization(momentum=0.0)])])
+    x = RANDOM.normal(3, 2, size=(50, 4)).astype("float32")
+    norm = model.layers[0].layers[0]
+    model(x)
+    np.testing.assert_array_equal(norm.moving_mean.numpy(), np.zeros(4))
+    model(x, training=True)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), x.mean(0), rtol=1e-5)
+
+
+def branches():
+    a, b = Input((4,), name="a"), Input((3,), name="b")
+    shared = layers.Dense(5, name="shared")
+    left = shared(a)
+    right = shared(layers.Dense(4, name="adapt")(b))
+    joined = layers.Concatenate(name="join")([left, right])
+    first = layers.Dense(2, name="first")(joined)
+    second = layers.Dense(1, name="second")(ops.tanh(joined) * 2.0)
+    return Model([a, b], [first, second], name="branches")
+
+
+def test_functional_with_shared_layers_and_several_ends():
+    model = branches()
+    assert model.input_names == ["a", "b"] and model.output_names == ["first", "second"]
+    xa, xb = RANDOM.normal(size=(6, 4)).astype("float32"), RANDOM.normal(size=(6, 3)).astype("float32")
+
+    def dense(name, x):
+        layer = model.get_layer(name)
+        return x @ layer.kernel.numpy() + layer.bias.numpy()
+
+    joined = np.concatenate([dense("shared", xa), dense("shared", dense("adapt", xb))], 1)
+    first, second = model([xa, xb])
+    np.testing.assert_allclose(first, dense("first", joined), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(second, dense("second", 2 * np.tanh(joined)), rtol=1e-4, atol=1e-5)
+    by_name = model({"a": xa, "b": xb})
+    np.testing.assert_array_equal(by_name[0], first)
+    predicted = model.predict([xa, xb], batch_size=4, verbose=0)
+    assert isinstance(predicted, list)
+    np.testing.assert_allclose(predicted[1], second, rtol=1e-5, atol=1e-6)
+    assert len(model.weights) == 8
+
+
+def test_nested_models_and_dict_outputs():
+    inner = Model(x := Input((3,)), layers.Dense(2)(x), name="inner")
+    y = Input((3,), name="y")
+    model = Model({"y": y}, {"out": layers.Dense(1)(inner(y)), "features": inner(y)})
+    result = model({"y": np.ones((4, 3), "float32")})
+    assert result["out"].shape == (4, 1) and result["features"].shape == (4, 2)
+    assert len(model.weights) == 4
+    assert set(model.predict({"y": np.ones((4, 3))}, verbose=0)) == {"out", "features"}
+
+
+def test_document_six():
+    inputs = Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(inputs)
+    x = layers.BatchNormalization()(x)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    x = layers.BatchNormalization()(x)
+    model = Model(inputs=inputs, outputs=layers.GlobalAveragePooling2D()(x))
+    assert model.output_shape == (None, 8)
+    assert model(np.zeros((2, 16, 16, 3))).shape == (2, 8)
+
+
+def test_functional_fits_the_rank_and_dtype_of_its_inputs():
+    model = Sequential([Input((5, 4, 1)), layers.Flatten()])
+    x = np.arange(40, dtype="uint8").reshape(2, 5, 4)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x.reshape(2, 20).astype("float32"))
+    np.testing.assert_array_equal(model(x), x.reshape(2, 20))
+    flat = Sequential([Input((3,)), layers.Dense(1)])
+    assert flat(np.ones((2, 3, 1))).shape == (2, 1)
+    with pytest.raises(ValueError, match=r"expected shape \(None, 3\).*\(2, 4\)"):
+        flat(np.ones((2, 4)))
+
+
+def test_functional_errors():
+    a, b = Input((3,), name="first_in"), Input((3,), name="second_in")
+    with pytest.raises(ValueError, match="second_in"):
+        Model(a, layers.Add()([a, b]))
+    with pytest.raises(ValueError, match="unique layer names"):
+        Model(a, layers.Dense(1, name="same")(layers.Dense(2, name="same")(a)))
+    with pytest.raises(ValueError, match="symbolic"):
+        Model(np.ones(3), layers.Dense(1)(a))
+    model = Model([a, b], layers.Add()([a, b]))
+    with pytest.raises(ValueError, match=r"2 input\(s\)"):
+        model(np.ones((1, 3)))
+    with pytest.raises(ValueError, match="second_in"):
+        model({"first_in": np.ones((1, 3))})
+    with pytest.raises(ValueError, match="no layer named"):
+        model.get_layer("nothing")
+
+
+class TwoPaths(Model):
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.blocks = [layers.Dense(units), layers.Dense(units)]
+        self.heads = {"a": layers.Dense(1), "b": layers.Dense(2)}
+        self.norm = layers.BatchNormalization()
+
+    def call(self, inputs, training=None):
+        x = inputs
+        for block in self.blocks:
+            x = ops.relu(block(x))
+        x = self.norm(x, training=training)
+        return {name: head(x) for name, head in self.heads.items()}
+
+
+def test_subclassed_model_finds_layers_in_containers():
+    model = TwoPaths()
+    result = model(np.ones((2, 4)))
+    assert result["a"].shape == (2, 1) and result["b"].shape == (2, 2)
+    assert len(model.layers) == 5 and len(model.weights) == 4 * 2 + 4
+    model.blocks.append(layers.Dense(3))
+    assert len(model.layers) == 6
+    model.trainable = False
+    assert model.trainable_weights == [] and all(not layer.trainable for layer in model.layers)
+    model.trainable = True
+    assert len(model.trainable_weights) == 10
+    assert model.get_config()["units"] == 3
+
+
+def test_build_without_data():
+    model = TwoPaths()
+    model.build((None, 4))
+    assert model.built and len(model.weights) == 12
+
+
+def test_subclass_that_is_functional():
+    class Named(Model):
+        def __init__(self):
+            x = Input((3,))
+            super().__init__(inputs=x, outputs=layers.Dense(2)(x))
+            self.extra = 5
+
+    model = Named()
+    assert model.extra == 5 and isinstance(model, Named) and model.output_shape == (None, 2)
+    assert model(np.ones((1, 3))).shape == (1, 2)
+
+
+def test_weights_are_taken_in_order():
+    model, copy = small_sequential(), small_sequential()
+    x = RANDOM.normal(size=(3, 4)).astype("float32")
+    assert not np.array_equal(model(x), copy(x))
+    copy.set_weights(model.get_weights())
+    np.testing.assert_array_equal(model(x), copy(x))
+
+
+@pytest.mark.parametrize("make", [small_sequential, branches], ids=lambda f: f.__name__)
+def test_configuration_round_trip(make):
+    model = make()
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    x = [RANDOM.normal(size=(3, *tensor.shape[1:])).astype("float32") for tensor in model.inputs]
+    x = x[0] if len(x) == 1 else x
+    for a, b in zip(swiftbn.tree.flatten(model(x)), swiftbn.tree.flatten(copy(x))):
+        np.testing.assert_array_equal(a, b)
+    assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+
+
+def test_configuration_of_an_unbuilt_sequential():
+    copy = Sequential.from_config(Sequential([layers.Dense(3)]).get_config())
+    assert not copy.built and copy(np.ones((2, 5))).shape == (2, 3)
+
+
+def test_random_shapes_of_the_batch():
+    class Sampling(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.generator = swiftbn.random.SeedGenerator(1)
+
+        def call(self, inputs):
+            mean, spread = inputs
+            noise = swiftbn.random.normal(ops.shape(mean), seed=self.generator)
+            return mean + ops.exp(0.5 * spread) * noise
+
+    x = Input((3,))
+    model = Model(x, Sampling()([layers.Dense(2)(x), layers.Dense(2)(x)]))
+    assert model.output_shape == (None, 2)
+    assert model.predict(np.ones((5, 3)), batch_size=2, verbose=0).shape == (5, 2)
