@@ -1,9 +1,63 @@
 """swiftbn: Keras-like neural networks for CPUs on a Swift core, batch normalization first."""
 
-from swiftbn import layers, models, ops, random
-from swiftbn.config import config, get_num_threads, set_num_threads
-from swiftbn.layers import Input, Layer
-from swiftbn.models import Model, Sequential
-from swiftbn.tensor import KerasTensor, Tensor
-from swiftbn.transforms import grad, value_and_grad
-from swiftbn.variable import Variable
+from swiftbn._load import load as _load
+from swiftbn._version import __version__
+
+_native = _load()
+
+from swiftbn import (  # noqa: E402
+    activations,
+    callbacks,
+    constraints,
+    datasets,
+    functional,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    saving,
+    utils,
+)
+from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
+from swiftbn.layers import Input, Layer  # noqa: E402
+from swiftbn.models import Model, Sequential  # noqa: E402
+from swiftbn.tensor import KerasTensor, Tensor  # noqa: E402
+from swiftbn.transforms import grad, value_and_grad  # noqa: E402
+from swiftbn.variable import Variable  # noqa: E402
+
+__all__ = [
+    "Input",
+    "KerasTensor",
+    "Layer",
+    "Model",
+    "Sequential",
+    "Tensor",
+    "Variable",
+    "__version__",
+    "activations",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "functional",
+    "get_num_threads",
+    "grad",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "set_num_threads",
+    "utils",
+    "value_and_grad",
+]

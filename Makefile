@@ -1,0 +1,72 @@
+# `make demo` and `make test` do all set-up themselves: a virtual environment in .venv, the build, everything else.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Level of the Swift tests; the extension is built for the best level of this machine.
+LEVEL = $(shell $(RUN) -c "import runpy; print(runpy.run_path('python/swiftbn/_load.py')['host_levels']()[-1])")
+SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
+
+.PHONY: demo test test-swift test-c test-python test-interop lint format build setup bench clean
+
+demo: build
+	$(RUN) python/examples/demo.py
+
+test: test-swift test-c test-python
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit('swiftbn needs Python >= 3.11, found ' + sys.version) if sys.version_info < (3, 11) else None"
+	@$(PYTHON) -c "import ensurepip" 2>/dev/null || { echo "swiftbn needs the venv module: install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip "setuptools>=70.1" wheel
+	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis ruff matplotlib
+	touch $@
+
+build: $(VENV)/.built
+
+$(VENV)/.built: $(VENV)/.ready $(SOURCES)
+	$(RUN) -m pip install --quiet --no-build-isolation --no-deps --editable .
+	touch $@
+
+test-swift: setup
+	SWIFTBN_ISA_LEVEL=$(LEVEL) swift test --configuration release --scratch-path .build/test-$(LEVEL)
+
+test-c: setup
+	SWIFTBN_ISA_LEVEL=$(LEVEL) SWIFTBN_DISTRIBUTION=1 swift build --configuration release --product swiftbn \
+	  --scratch-path .build/distribution-c-$(LEVEL)
+	gcc -std=c11 -Wall -Wextra -Werror -O1 -I Sources/CSwiftBN/include Tests/C/test_swiftbn.c \
+	  -L .build/distribution-c-$(LEVEL)/release -lswiftbn -lm -o .build/test_swiftbn
+	LD_LIBRARY_PATH=.build/distribution-c-$(LEVEL)/release .build/test_swiftbn
+
+test-python: build
+	$(RUN) -m pytest -q
+
+# Against real Keras and PyTorch: several gigabytes, in an environment of their own.
+test-interop: build
+	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=70.1" wheel
+	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis matplotlib torch keras tensorflow-cpu
+	.venv-peers/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	.venv-peers/bin/python -m pytest -q -m interop
+
+bench: build
+	test -d .venv-peers || $(MAKE) test-interop
+	for threads in 1 2; do \
+	  .venv-peers/bin/python python/benchmarks/train_cnn.py --threads $$threads && \
+	  .venv-peers/bin/python python/benchmarks/functional_batch_norm.py --threads $$threads || exit 1; \
+	done
+
+lint: setup
+	swift format lint --strict --recursive Sources Tests Package.swift
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: setup
+	swift format --in-place --recursive Sources Tests Package.swift
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:
+	rm -rf .build .venv .venv-peers build dist python/*.egg-info python/swiftbn/*.so demo-output

@@ -1,0 +1,57 @@
+"""Finding objects by name or configuration, shared by activations, initializers, losses and their like."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+
+def snake_case(name: str) -> str:
+    """`MeanSquaredError` as `mean_squared_error`, `SGD` as `sgd`."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def by_name(classes, aliases: dict | None = None) -> dict:
+    """Classes under their own names, in snake case, and under aliases."""
+    table = {}
+    for cls in classes:
+        table[cls.__name__] = table[snake_case(cls.__name__)] = cls
+    table.update(aliases or {})
+    return table
+
+
+def get(identifier, table: dict, kind: str):
+    """The object that a name, a configuration, a class or an object itself stands for; None for None.
+
+    Raises:
+        ValueError: an unknown name or something else.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        from swiftbn.saving import deserialize_keras_object
+
+        return deserialize_keras_object(identifier)
+    if isinstance(identifier, str):
+        found = table.get(identifier, table.get(identifier.lower()))
+        if found is None:
+            from swiftbn.saving.registration import get_registered_object
+
+            found = get_registered_object(identifier)
+        if found is None:
+            names = ", ".join(sorted({snake_case(name) for name in table}))
+            raise ValueError(f"Unknown {kind} {identifier!r}, expected one of {names}")
+        identifier = found
+    if inspect.isclass(identifier):
+        return identifier()
+    if callable(identifier) or hasattr(identifier, "get_config"):
+        return identifier
+    raise ValueError(f"Expected a {kind}: a name, an object or a configuration. Received: {identifier!r}")
+
+
+def serialize(value):
+    """The configuration of an object, in the format of Keras 3."""
+    from swiftbn.saving import serialize_keras_object
+
+    return serialize_keras_object(value)

@@ -1,0 +1,83 @@
+"""Saving while training."""
+
+from __future__ import annotations
+
+import os
+
+from swiftbn.callbacks.base import Monitor
+
+
+class ModelCheckpoint(Monitor):
+    """Saves the model or its weights after each epoch or every few batches.
+
+    Args:
+        filepath: may hold `{epoch}` (from 1) and names of logs, such as `{val_loss:.2f}`; ends in `.keras`, or with
+            `save_weights_only` in `.weights.h5`.
+        monitor, mode: see `Monitor`.
+        verbose: 1 prints what is saved.
+        save_best_only: whether only improvements are saved.
+        save_weights_only: whether only weights are saved.
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: value that the first saved model has to beat.
+
+    Raises:
+        ValueError: an extension that does not fit.
+    """
+
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        initial_value_threshold=None,
+    ):
+        super().__init__(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        ending = ".weights.h5" if save_weights_only else ".keras"
+        if not self.filepath.endswith(ending):
+            raise ValueError(f"ModelCheckpoint: expected filepath to end in {ending!r}. Received: {self.filepath}")
+        if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
+            raise ValueError(
+                f"ModelCheckpoint: expected save_freq 'epoch' or an integer >= 1. Received: save_freq={save_freq!r}"
+            )
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        self.best = self.worst if initial_value_threshold is None else initial_value_threshold
+        self._epoch = 0
+        self._batches = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.save_freq != "epoch":
+            self._batches += 1
+            if self._batches % self.save_freq == 0:
+                self._save({**(logs or {}), "batch": batch + 1})
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_freq == "epoch":
+            self._save(logs or {})
+
+    def _save(self, logs: dict) -> None:
+        path = self.filepath.format(epoch=self._epoch + 1, **logs)
+        if self.save_best_only:
+            value = self.read(logs)
+            if value is None or not self.improves(value, self.best):
+                return
+            if self.verbose:
+                print(f"\nEpoch {self._epoch + 1}: {self.monitor} improved from {self.best:.5f} to {value:.5f}")
+            self.best = value
+        if self.verbose:
+            print(f"\nEpoch {self._epoch + 1}: saving model to {path}")
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)

@@ -1,0 +1,79 @@
+"""Batch normalization on NumPy arrays, straight to the Swift kernels: the lowest latency, no copies.
+
+All three work on float32 and float64 arrays of rank >= 2 and on any channel axis. Arrays whose memory has no gaps, in
+whatever order of axes (channels first, channels last, Fortran order), are read and written in place; others are copied
+once, or refused with ``copy=False``. ``gamma`` and ``beta`` may be None for 1 and 0.
+
+Source: Ioffe & Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2 and section 3.
+"""
+
+from swiftbn._load import load
+
+_native = load()
+
+
+def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
+    """Normalizes each channel by the batch's own statistics.
+
+    Formula: ``y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with the biased variance.
+
+    Args:
+        x: array (..., C, ...), float32 or float64.
+        gamma, beta: arrays (C,) of the dtype of x, or None.
+        axis: the channel axis.
+        epsilon: added to the variance, > 0.
+        out: array like x (shape, dtype, memory order) that receives y; may be x itself.
+        copy: False makes needing a copy an error.
+
+    Returns:
+        (y, mean, inv_std): y like x; mean and ``1 / sqrt(variance + epsilon)``, each (C,).
+
+    Raises:
+        TypeError: for dtypes that are not float32 or float64 or that differ.
+        ValueError: for shapes that do not fit, an axis out of range, a bad epsilon, an empty batch, a read-only or
+            partly overlapping ``out``. Nothing has been written then.
+    """
+    return _native.batch_norm(x, gamma, beta, axis=axis, epsilon=epsilon, out=out, copy=copy)
+
+
+def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=True):
+    """Gradients of `batch_norm` with respect to x, gamma and beta.
+
+    Formula, with d = x - mean, s = inv_std and n values per channel: ``dbeta = sum(dy)``, ``dgamma = s * sum(dy * d)``,
+    ``dx = gamma * s * (dy - dbeta / n - d * s * dgamma / n)``.
+
+    Args:
+        dy: gradient with respect to y, like x.
+        x, gamma, axis, copy: as in `batch_norm`.
+        mean, inv_std: what `batch_norm` returned, (C,) each.
+        out: array like x that receives dx; may be dy itself.
+
+    Returns:
+        (dx, dgamma, dbeta): dx like x, the others (C,).
+
+    Raises:
+        TypeError, ValueError: as `batch_norm`.
+    """
+    return _native.batch_norm_backward(dy, x, gamma, mean, inv_std, axis=axis, out=out, copy=copy)
+
+
+def batch_norm_inference(
+    x, gamma, beta, moving_mean, moving_variance, *, axis=-1, epsilon=1e-3, out=None, copy=True
+):
+    """Normalizes each channel by given statistics.
+
+    Formula: ``y = gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta``.
+
+    Args:
+        moving_mean, moving_variance: arrays (C,).
+        x, gamma, beta, axis, epsilon, out, copy: as in `batch_norm`.
+
+    Returns:
+        y, like x.
+
+    Raises:
+        TypeError, ValueError: as `batch_norm`.
+    """
+    return _native.batch_norm_inference(
+        x, gamma, beta, moving_mean, moving_variance, axis=axis, epsilon=epsilon, out=out, copy=copy
+    )

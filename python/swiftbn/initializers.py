@@ -1,0 +1,289 @@
+"""First values of weights. Names, arguments and distributions are Keras 3's; the numbers are ours."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from swiftbn import _registry, ops, random
+from swiftbn.dtypes import standardize_dtype
+
+
+class Initializer:
+    """A function of shape and dtype that makes a first value; subclasses define `__call__`."""
+
+    def __call__(self, shape, dtype=None):
+        raise NotImplementedError(f"{type(self).__name__} has to define __call__(shape, dtype)")
+
+    def get_config(self) -> dict:
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(**config)
+
+
+class Zeros(Initializer):
+    """0 everywhere."""
+
+    def __call__(self, shape, dtype=None):
+        return np.zeros(shape, standardize_dtype(dtype))
+
+
+class Ones(Initializer):
+    """1 everywhere."""
+
+    def __call__(self, shape, dtype=None):
+        return np.ones(shape, standardize_dtype(dtype))
+
+
+class Constant(Initializer):
+    """`value` everywhere."""
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def __call__(self, shape, dtype=None):
+        return np.full(shape, self.value, standardize_dtype(dtype))
+
+    def get_config(self) -> dict:
+        return {"value": self.value}
+
+
+class Identity(Initializer):
+    """`gain` on the diagonal of a matrix, 0 elsewhere."""
+
+    def __init__(self, gain=1.0):
+        self.gain = gain
+
+    def __call__(self, shape, dtype=None):
+        if len(shape) != 2:
+            raise ValueError(f"Identity: expected a shape of rank 2. Received: shape={shape}")
+        return np.eye(*shape, dtype=standardize_dtype(dtype)) * np.array(self.gain, standardize_dtype(dtype))
+
+    def get_config(self) -> dict:
+        return {"gain": self.gain}
+
+
+class RandomInitializer(Initializer):
+    """An initializer with a seed: an integer (the same values at every call), a SeedGenerator, or None for a new seed."""
+
+    def __init__(self, seed=None):
+        self._initial_seed = seed
+        self.seed = random.make_default_seed() if seed is None else seed
+
+    def get_config(self) -> dict:
+        return {"seed": self._initial_seed if isinstance(self._initial_seed, int) else None}
+
+
+class RandomNormal(RandomInitializer):
+    """Normal numbers of mean `mean` and standard deviation `stddev`."""
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        self.mean = mean
+        self.stddev = stddev
+        super().__init__(seed)
+
+    def __call__(self, shape, dtype=None):
+        return random.normal(shape, self.mean, self.stddev, standardize_dtype(dtype), self.seed)
+
+    def get_config(self) -> dict:
+        return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal numbers, redrawn when more than two standard deviations from the mean."""
+
+    def __call__(self, shape, dtype=None):
+        return random.truncated_normal(shape, self.mean, self.stddev, standardize_dtype(dtype), self.seed)
+
+
+class RandomUniform(RandomInitializer):
+    """Numbers uniform in [minval, maxval)."""
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        self.minval = minval
+        self.maxval = maxval
+        super().__init__(seed)
+
+    def __call__(self, shape, dtype=None):
+        return random.uniform(shape, self.minval, self.maxval, standardize_dtype(dtype), self.seed)
+
+    def get_config(self) -> dict:
+        return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
+
+
+def compute_fans(shape) -> tuple[int, int]:
+    """Numbers of inputs and outputs that a weight of a shape connects; convolutions count their whole window."""
+    shape = tuple(shape)
+    if not shape:
+        return 1, 1
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    window = math.prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window
+
+
+class VarianceScaling(RandomInitializer):
+    """Numbers whose variance is scale / n, n being the fan-in, the fan-out or their mean.
+
+    Glorot & Bengio 2010, He et al. 2015 (arXiv 1502.01852), LeCun et al. 1998.
+
+    Args:
+        scale: > 0.
+        mode: "fan_in", "fan_out" or "fan_avg".
+        distribution: "truncated_normal", "untruncated_normal" or "uniform".
+        seed: see `RandomInitializer`.
+    """
+
+    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+        if not scale > 0:
+            raise ValueError(f"VarianceScaling: expected scale > 0. Received: scale={scale}")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(
+                f"VarianceScaling: expected mode 'fan_in', 'fan_out' or 'fan_avg'. Received: {mode!r}"
+            )
+        if distribution == "normal":
+            distribution = "truncated_normal"
+        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
+            raise ValueError(
+                "VarianceScaling: expected distribution 'truncated_normal', 'untruncated_normal' or 'uniform'. "
+                f"Received: {distribution!r}"
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+        super().__init__(seed)
+
+    def __call__(self, shape, dtype=None):
+        dtype = standardize_dtype(dtype)
+        fan_in, fan_out = compute_fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return random.uniform(shape, -limit, limit, dtype, self.seed)
+        if self.distribution == "untruncated_normal":
+            return random.normal(shape, 0.0, math.sqrt(variance), dtype, self.seed)
+        # The standard deviation of a standard normal number cut at two is 0.87962566103423978.
+        return random.truncated_normal(shape, 0.0, math.sqrt(variance) / 0.87962566103423978, dtype, self.seed)
+
+    def get_config(self) -> dict:
+        return {
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            **super().get_config(),
+        }
+
+
+class _Named(VarianceScaling):
+    _scale, _mode, _distribution = 1.0, "fan_in", "truncated_normal"
+
+    def __init__(self, seed=None):
+        super().__init__(self._scale, self._mode, self._distribution, seed)
+
+    def get_config(self) -> dict:
+        return RandomInitializer.get_config(self)
+
+
+class GlorotUniform(_Named):
+    """Uniform in ±√(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+
+    _mode, _distribution = "fan_avg", "uniform"
+
+
+class GlorotNormal(_Named):
+    """Truncated normal of standard deviation √(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+
+    _mode = "fan_avg"
+
+
+class HeUniform(_Named):
+    """Uniform in ±√(6 / fan_in) (He et al. 2015)."""
+
+    _scale, _distribution = 2.0, "uniform"
+
+
+class HeNormal(_Named):
+    """Truncated normal of standard deviation √(2 / fan_in) (He et al. 2015)."""
+
+    _scale = 2.0
+
+
+class LecunUniform(_Named):
+    """Uniform in ±√(3 / fan_in) (LeCun et al. 1998)."""
+
+    _distribution = "uniform"
+
+
+class LecunNormal(_Named):
+    """Truncated normal of standard deviation √(1 / fan_in) (LeCun et al. 1998)."""
+
+
+class Orthogonal(RandomInitializer):
+    """A matrix with orthonormal rows or columns, times `gain` (Saxe et al. 2014, arXiv 1312.6120)."""
+
+    def __init__(self, gain=1.0, seed=None):
+        self.gain = gain
+        super().__init__(seed)
+
+    def __call__(self, shape, dtype=None):
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal: expected a shape of rank >= 2. Received: shape={shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        flat = random.normal((max(rows, columns), min(rows, columns)), dtype="float64", seed=self.seed)
+        q, r = np.linalg.qr(np.asarray(flat))
+        q = q * np.sign(np.diag(r))
+        q = q.T if rows < columns else q
+        return ops.cast(np.ascontiguousarray(self.gain * q.reshape(shape)), standardize_dtype(dtype))
+
+    def get_config(self) -> dict:
+        return {"gain": self.gain, **super().get_config()}
+
+
+_CLASSES = (
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Identity,
+    LecunNormal,
+    LecunUniform,
+    Ones,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+)
+_TABLE = _registry.by_name(_CLASSES, {"normal": RandomNormal, "uniform": RandomUniform, "one": Ones, "zero": Zeros})
+
+
+def get(identifier):
+    """The initializer of a name, configuration, function or object; an array becomes a constant one.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if isinstance(identifier, np.ndarray):
+        values = identifier
+
+        def constant(shape, dtype=None):
+            return np.asarray(values, standardize_dtype(dtype))
+
+        return constant
+    return _registry.get(identifier, _TABLE, "initializer")
+
+
+def serialize(initializer):
+    """The configuration of an initializer."""
+    return _registry.serialize(initializer)
+
+
+def deserialize(config, custom_objects=None):
+    """The initializer that `serialize` described."""
+    return get(config)

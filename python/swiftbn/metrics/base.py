@@ -1,0 +1,151 @@
+"""The base class of metrics, and means."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from swiftbn import initializers, naming, ops
+from swiftbn.config import floatx
+from swiftbn.dtypes import standardize_dtype
+from swiftbn.losses.base import squeeze_or_expand, weighted
+from swiftbn.variable import Variable
+
+
+class Metric:
+    """A quantity gathered over batches: `update_state` adds a batch, `result` reads it, `reset_state` forgets.
+
+    Args:
+        dtype: of the state, by default `floatx()`.
+        name: key in logs.
+    """
+
+    def __init__(self, dtype=None, name=None):
+        self.name = name or naming.auto_name(type(self).__name__)
+        self._dtype = standardize_dtype(dtype) if dtype is not None else floatx()
+        self._variables: list[Variable] = []
+
+    @property
+    def dtype(self) -> str:
+        return self._dtype
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self._variables
+
+    def add_variable(self, shape, initializer, dtype=None, name=None) -> Variable:
+        """A new variable of the metric's state, not trainable."""
+        with naming.name_scope(self.name, caller=self):
+            variable = Variable(
+                initializers.get(initializer), shape=shape, dtype=dtype or self.dtype, trainable=False, name=name
+            )
+        self._variables.append(variable)
+        return variable
+
+    add_weight = add_variable
+
+    def update_state(self, *args, **kwargs):
+        raise NotImplementedError(f"{type(self).__name__} has to define update_state()")
+
+    def result(self):
+        raise NotImplementedError(f"{type(self).__name__} has to define result()")
+
+    def reset_state(self) -> None:
+        """Sets all variables to 0."""
+        for variable in self._variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def __call__(self, *args, **kwargs):
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def stateless_reset_state(self):
+        raise NotImplementedError("Metrics keep their state in variables; use reset_state()")
+
+    def get_config(self) -> dict:
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class Sum(Metric):
+    """The sum of values, each times its weight."""
+
+    def __init__(self, name="sum", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+
+    def update_state(self, values, sample_weight=None):
+        values = ops.cast(ops.convert_to_tensor(values), self.dtype)
+        if sample_weight is not None:
+            values, _ = weighted(values, sample_weight)
+        self.total.assign_add(ops.sum(values))
+
+    def result(self):
+        return ops.convert_to_tensor(self.total.value)
+
+
+class Mean(Metric):
+    """The (weighted) mean of values."""
+
+    def __init__(self, name="mean", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.total = self.add_variable((), "zeros", name="total")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, values, sample_weight=None):
+        values = ops.cast(ops.convert_to_tensor(values), self.dtype)
+        if sample_weight is None:
+            self.total.assign_add(ops.sum(values))
+            self.count.assign_add(float(np.prod(values.shape)))
+            return
+        sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+        # Axes that the weights do not have are averaged first.
+        while len(values.shape) > len(sample_weight.shape):
+            values = ops.mean(values, axis=-1)
+        values, weight = weighted(values, sample_weight)
+        self.total.assign_add(ops.sum(values))
+        self.count.assign_add(ops.sum(ops.add(ops.zeros_like(values), weight)))
+
+    def result(self):
+        """The mean, 0 before the first value."""
+        total, count = self.total.value, self.count.value
+        return ops.divide(total, ops.where(ops.equal(count, 0.0), ops.ones_like(count), count))
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function of targets and outputs."""
+
+    def __init__(self, fn, name=None, dtype=None, **kwargs):
+        super().__init__(name=name, dtype=dtype)
+        self._fn = fn
+        self._fn_kwargs = kwargs
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        return super().update_state(values, sample_weight=sample_weight)
+
+    def get_config(self) -> dict:
+        config = {"name": self.name, "dtype": self.dtype, **self._fn_kwargs}
+        if type(self) is MeanMetricWrapper:
+            from swiftbn.saving import serialize_keras_object
+
+            config["fn"] = serialize_keras_object(self._fn)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict):
+        if "fn" in config:
+            from swiftbn.saving import deserialize_keras_object
+
+            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+        return cls(**config)
+
+
+def aligned(y_true, y_pred):
+    """Targets and outputs as tensors, a last axis of extent 1 dropped where only one has it."""
+    return squeeze_or_expand(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))

@@ -1,0 +1,192 @@
+"""Learning rates that change from step to step, as functions of the number of updates; computed inside the step."""
+
+from __future__ import annotations
+
+import math
+
+from swiftbn import ops
+from swiftbn.config import floatx
+
+
+class LearningRateSchedule:
+    """A function of the number of updates; subclasses define `__call__(step)`, built from `swiftbn.ops`."""
+
+    def __call__(self, step):
+        raise NotImplementedError(f"{type(self).__name__} has to define __call__(step)")
+
+    def get_config(self) -> dict:
+        raise NotImplementedError(f"{type(self).__name__} has to define get_config()")
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(**config)
+
+
+def _positive(schedule, name: str, value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError(f"{type(schedule).__name__}: expected {name} to be a number > 0. Received: {name}={value!r}")
+    return value
+
+
+def _number(step):
+    return ops.cast(ops.convert_to_tensor(step), floatx())
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """initial·rate^(step / decay_steps); in whole decay_steps if `staircase`."""
+
+    def __init__(
+        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name
+
+    def __call__(self, step):
+        exponent = ops.divide(_number(step), float(self.decay_steps))
+        if self.staircase:
+            exponent = ops.floor(exponent)
+        return ops.multiply(ops.power(float(self.decay_rate), exponent), float(self.initial_learning_rate))
+
+    def get_config(self) -> dict:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
+        }
+
+
+class InverseTimeDecay(ExponentialDecay):
+    """initial / (1 + rate·step / decay_steps); in whole decay_steps if `staircase`."""
+
+    def __init__(
+        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="InverseTimeDecay"
+    ):
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+
+    def __call__(self, step):
+        progress = ops.divide(_number(step), float(self.decay_steps))
+        if self.staircase:
+            progress = ops.floor(progress)
+        return ops.divide(
+            float(self.initial_learning_rate), ops.add(ops.multiply(progress, float(self.decay_rate)), 1.0)
+        )
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """values[0] up to and including step boundaries[0], then values[1] up to boundaries[1], …"""
+
+    def __init__(self, boundaries, values, name="PiecewiseConstant"):
+        if len(boundaries) != len(values) - 1:
+            raise ValueError(
+                "PiecewiseConstantDecay: expected one value more than boundaries. "
+                f"Received: {len(boundaries)} boundaries, {len(values)} values"
+            )
+        self.boundaries = boundaries
+        self.values = values
+        self.name = name
+
+    def __call__(self, step):
+        step = _number(step)
+        rate = ops.add(ops.multiply(step, 0.0), float(self.values[0]))
+        for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
+            rate = ops.where(ops.greater(step, float(boundary)), float(value), rate)
+        return rate
+
+    def get_config(self) -> dict:
+        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """(initial - end)·(1 - step / decay_steps)^power + end; with `cycle` decay_steps grows in whole multiples."""
+
+    def __init__(
+        self,
+        initial_learning_rate,
+        decay_steps,
+        end_learning_rate=0.0001,
+        power=1.0,
+        cycle=False,
+        name="PolynomialDecay",
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.end_learning_rate = end_learning_rate
+        self.power = power
+        self.cycle = cycle
+        self.name = name
+
+    def __call__(self, step):
+        step = _number(step)
+        if self.cycle:
+            periods = ops.maximum(ops.ceil(ops.divide(step, float(self.decay_steps))), 1.0)
+            length = ops.multiply(periods, float(self.decay_steps))
+        else:
+            length = float(self.decay_steps)
+            step = ops.minimum(step, length)
+        left = ops.power(ops.subtract(1.0, ops.divide(step, length)), float(self.power))
+        return ops.add(
+            ops.multiply(left, float(self.initial_learning_rate - self.end_learning_rate)),
+            float(self.end_learning_rate),
+        )
+
+    def get_config(self) -> dict:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "end_learning_rate": self.end_learning_rate,
+            "power": self.power,
+            "cycle": self.cycle,
+            "name": self.name,
+        }
+
+
+class CosineDecay(LearningRateSchedule):
+    """From the initial rate along half a cosine to alpha times it, after an optional linear warm-up to `warmup_target`.
+
+    Loshchilov & Hutter 2017 (arXiv 1608.03983).
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate,
+        decay_steps,
+        alpha=0.0,
+        name="CosineDecay",
+        warmup_target=None,
+        warmup_steps=0,
+    ):
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = _positive(self, "decay_steps", decay_steps)
+        self.alpha = alpha
+        self.name = name
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def _decayed(self, step, base: float):
+        progress = ops.divide(ops.minimum(step, float(self.decay_steps)), float(self.decay_steps))
+        cosine = ops.multiply(ops.add(ops.cos(ops.multiply(progress, math.pi)), 1.0), 0.5)
+        return ops.multiply(ops.add(ops.multiply(cosine, 1.0 - self.alpha), float(self.alpha)), base)
+
+    def __call__(self, step):
+        step = _number(step)
+        initial = float(self.initial_learning_rate)
+        if self.warmup_target is None:
+            return self._decayed(step, initial)
+        target, warmup = float(self.warmup_target), float(self.warmup_steps)
+        rising = ops.add(ops.multiply(ops.divide(step, max(warmup, 1.0)), target - initial), initial)
+        return ops.where(ops.less(step, warmup), rising, self._decayed(ops.subtract(step, warmup), target))
+
+    def get_config(self) -> dict:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "alpha": self.alpha,
+            "name": self.name,
+            "warmup_target": self.warmup_target,
+            "warmup_steps": self.warmup_steps,
+        }

@@ -1,0 +1,94 @@
+"""Penalties on weights that are added to the loss."""
+
+from __future__ import annotations
+
+import math
+
+from swiftbn import _registry, ops
+
+
+class Regularizer:
+    """A function of a weight with a scalar value; subclasses define `__call__`."""
+
+    def __call__(self, x):
+        raise NotImplementedError(f"{type(self).__name__} has to define __call__(x)")
+
+    def get_config(self) -> dict:
+        raise NotImplementedError(f"{type(self).__name__} has to define get_config()")
+
+    @classmethod
+    def from_config(cls, config: dict):
+        return cls(**config)
+
+
+def _factor(name: str, value) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"Expected {name} to be a finite number >= 0. Received: {name}={value!r}")
+    return float(value)
+
+
+class L1L2(Regularizer):
+    """l1·Σ|w| + l2·Σw²."""
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = _factor("l1", 0.0 if l1 is None else l1)
+        self.l2 = _factor("l2", 0.0 if l2 is None else l2)
+
+    def __call__(self, x):
+        total = ops.sum(ops.multiply(ops.abs(x), self.l1)) if self.l1 else None
+        if self.l2:
+            squares = ops.multiply(ops.sum(ops.square(x)), self.l2)
+            total = squares if total is None else ops.add(total, squares)
+        return ops.multiply(ops.sum(x), 0.0) if total is None else total
+
+    def get_config(self) -> dict:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+class L1(Regularizer):
+    """l1·Σ|w|."""
+
+    def __init__(self, l1=0.01):
+        self.l1 = _factor("l1", 0.01 if l1 is None else l1)
+
+    def __call__(self, x):
+        return ops.multiply(ops.sum(ops.abs(x)), self.l1)
+
+    def get_config(self) -> dict:
+        return {"l1": self.l1}
+
+
+class L2(Regularizer):
+    """l2·Σw²."""
+
+    def __init__(self, l2=0.01):
+        self.l2 = _factor("l2", 0.01 if l2 is None else l2)
+
+    def __call__(self, x):
+        return ops.multiply(ops.sum(ops.square(x)), self.l2)
+
+    def get_config(self) -> dict:
+        return {"l2": self.l2}
+
+
+l1, l2, l1_l2 = L1, L2, L1L2
+_TABLE = _registry.by_name((L1, L2, L1L2), {"l1": L1, "l2": L2, "l1_l2": L1L2, "l1l2": L1L2})
+
+
+def get(identifier):
+    """The regularizer of a name, configuration, function or object.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    return _registry.get(identifier, _TABLE, "regularizer")
+
+
+def serialize(regularizer):
+    """The configuration of a regularizer."""
+    return _registry.serialize(regularizer)
+
+
+def deserialize(config, custom_objects=None):
+    """The regularizer that `serialize` described."""
+    return get(config)

@@ -1,0 +1,181 @@
+"""The `.keras` archive (config.json, metadata.json, model.weights.h5) and `.weights.h5` files."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+from swiftbn.saving.serialization import deserialize_keras_object, serialize_keras_object
+
+# The version of Keras whose format is written.
+_KERAS_VERSION = "3.15.1"
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+
+
+def _checked_path(filepath, ending: str, what: str) -> Path:
+    path = Path(os.fspath(filepath))
+    if not path.name.endswith(ending):
+        raise ValueError(f"{what}: expected a path that ends in {ending!r}. Received: {path}")
+    return path
+
+
+@contextlib.contextmanager
+def _replacing(path: Path, overwrite: bool):
+    """A temporary file beside the path, which takes its place when all went well."""
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists already, and overwrite=False")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        yield name
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _weights_bytes(model) -> bytes:
+    import h5py
+
+    from swiftbn.saving import weights
+
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        weights.write(model, file)
+    return memory.getvalue()
+
+
+def save_model(model, filepath, overwrite=True) -> None:
+    """Writes architecture, weights and training state of a model to a `.keras` file, which Keras 3 can load.
+
+    Raises:
+        ValueError: another ending, or a model that is not built.
+        FileExistsError: the file exists and `overwrite` is False.
+    """
+    path = _checked_path(filepath, ".keras", "save")
+    if not model.built:
+        raise ValueError(f"Model '{model.name}' has to be built before it can be saved: call it, fit it, or build() it")
+    metadata = {
+        "keras_version": _KERAS_VERSION,
+        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+    }
+    with _replacing(path, overwrite) as name, zipfile.ZipFile(name, "w") as archive:
+        archive.writestr(_METADATA, json.dumps(metadata))
+        archive.writestr(_CONFIG, json.dumps(serialize_keras_object(model)))
+        archive.writestr(_WEIGHTS, _weights_bytes(model))
+
+
+def save_weights(model, filepath, overwrite=True) -> None:
+    """Writes the weights of a model to a `.weights.h5` file, which Keras 3 can load.
+
+    Raises:
+        ValueError: another ending, or a model that is not built.
+        FileExistsError: the file exists and `overwrite` is False.
+    """
+    path = _checked_path(filepath, ".weights.h5", "save_weights")
+    if not model.built:
+        raise ValueError(f"Model '{model.name}' has to be built before its weights can be saved")
+    with _replacing(path, overwrite) as name:
+        Path(name).write_bytes(_weights_bytes(model))
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    """The archive's parts, read into memory: nothing is unpacked to disk."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            missing = [name for name in (_CONFIG, _METADATA, _WEIGHTS) if name not in names]
+            if missing:
+                raise ValueError(f"{path} is no .keras file: {', '.join(missing)} is missing")
+            return {name: archive.read(name) for name in (_CONFIG, _METADATA, _WEIGHTS)}
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} is no .keras file, or it is damaged: {error}") from None
+
+
+@contextlib.contextmanager
+def _h5(source, path: Path):
+    import h5py
+
+    try:
+        file = h5py.File(source, "r")
+    except OSError as error:
+        raise ValueError(f"{path}: its weights are no HDF5 data, or they are damaged: {error}") from None
+    with file:
+        yield file
+
+
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """The model in a `.keras` file, written by swiftbn or by Keras 3.
+
+    Args:
+        custom_objects: dict from names to users' classes and functions.
+        compile: whether it is compiled as it was when saved.
+        safe_mode: only True: code in files is never run.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no `.keras` file, a damaged one, classes that swiftbn does not have, weights that do not fit.
+    """
+    from swiftbn.saving import weights
+
+    path = _checked_path(filepath, ".keras", "load_model")
+    parts = _members(path)
+    try:
+        config = json.loads(parts[_CONFIG])
+        json.loads(parts[_METADATA])
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {_CONFIG} or {_METADATA} is no JSON: {error}") from None
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ValueError(f"{path} is no .keras file: {_CONFIG} describes no object")
+    if not compile:
+        config.pop("compile_config", None)
+    try:
+        model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path}: its configuration does not fit: {type(error).__name__}: {error}") from error
+    with _h5(io.BytesIO(parts[_WEIGHTS]), path) as file:
+        weights.read(model, file)
+    return model
+
+
+def load_weights(model, filepath, skip_mismatch=False) -> None:
+    """Takes the weights from a `.weights.h5` or `.keras` file; when something does not fit, nothing is changed.
+
+    Args:
+        skip_mismatch: leaves alone the layers that do not fit instead.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another ending, a damaged file, weights that do not fit.
+    """
+    from swiftbn.saving import weights
+
+    path = Path(os.fspath(filepath))
+    if path.name.endswith(".keras"):
+        source = io.BytesIO(_members(path)[_WEIGHTS])
+    elif path.name.endswith(".weights.h5"):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist")
+        source = str(path)
+    else:
+        raise ValueError(f"load_weights: expected a path that ends in '.weights.h5' or '.keras'. Received: {path}")
+    if not model.built:
+        raise ValueError(f"Model '{model.name}' has to be built before weights can be loaded into it")
+    with _h5(source, path) as file:
+        weights.read(model, file, skip_mismatch)
