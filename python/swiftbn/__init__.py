@@ -1,3 +1,4 @@
+# ruff: noqa: F401  (names are imported to be re-exported)
 """swiftbn: Keras-like neural networks for CPUs on a Swift core, batch normalization first."""
 
 from swiftbn._load import load as _load

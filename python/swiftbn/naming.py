@@ -11,7 +11,7 @@ _local = threading.local()
 
 
 def to_snake_case(name: str) -> str:
-    """"BatchNormalization" → "batch_normalization", "Conv2D" → "conv2d"."""
+    """ "BatchNormalization" → "batch_normalization", "Conv2D" → "conv2d"."""
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -183,5 +183,5 @@ def _as_keras_tensor(x) -> KerasTensor:
 
 
 def _merge_stand_ins(first, second) -> KerasTensor:
-    shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape))
+    shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=False))
     return KerasTensor(shape, str(first.dtype))

@@ -1,4 +1,4 @@
-"""Random tensors from a counter-based generator: a seed and a counter give the same numbers on any number of threads."""
+"""Random tensors from a counter-based generator: equal states give equal numbers on any number of threads."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def make_default_seed() -> int:
 class SeedGenerator:
     """A source of states for random operations, each used once.
 
-    The state (seed, counter) is a variable; a layer that holds a generator as an attribute saves it with its weights, and
-    draws other numbers in every step of training.
+    The state (seed, counter) is a variable; a layer that holds a generator as an attribute saves it with its weights,
+    and draws other numbers in every step of training.
 
     Args:
         seed: an integer in 0 … 2**32 - 1, or None for one drawn from Python's `random`.
@@ -98,17 +98,13 @@ def _extents(name: str, shape) -> tuple:
 def normal(shape, mean: float = 0.0, stddev: float = 1.0, dtype=None, seed=None):
     """Normal random numbers of mean `mean` and standard deviation `stddev`."""
     dtype, extents = standardize_dtype(dtype), _extents("normal", shape)
-    return call(
-        "random_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev)
-    )[0]
+    return call("random_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev))[0]
 
 
 def truncated_normal(shape, mean: float = 0.0, stddev: float = 1.0, dtype=None, seed=None):
     """Normal random numbers, redrawn when more than two standard deviations from the mean."""
     dtype, extents = standardize_dtype(dtype), _extents("truncated_normal", shape)
-    return call(
-        "truncated_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev)
-    )[0]
+    return call("truncated_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev))[0]
 
 
 def uniform(shape, minval: float = 0.0, maxval: float = 1.0, dtype=None, seed=None):

@@ -1,7 +1,7 @@
 """Traces: Python code run once on symbolic values to describe a computation to the native core.
 
-While a trace is active on a thread, variables are read as its tensors and assignments to them are recorded; the compiled
-program carries them out at the end of each run.
+While a trace is active on a thread, variables are read as its tensors and assignments to them are recorded; the
+compiled program carries them out at the end of each run.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ def value_and_grad(f, argnums=0, has_aux: bool = False):
     """A function that returns the value of `f` and its gradient.
 
     `f` takes arrays, variables, and nested lists, tuples and dicts of them, computes with `swiftbn.ops`, and returns a
-    scalar. The gradient has the structure of the argument; where the value does not depend on an array it is zeros. What
-    `f` assigns to variables is kept. Gradients may be taken of gradients.
+    scalar. The gradient has the structure of the argument; where the value does not depend on an array it is zeros.
+    What `f` assigns to variables is kept. Gradients may be taken of gradients.
 
     Args:
         f: the function.
@@ -25,12 +25,12 @@ def value_and_grad(f, argnums=0, has_aux: bool = False):
         has_aux: whether `f` returns (value, other results), which are returned as well.
 
     Returns:
-        A function with the arguments of `f` that returns (value, gradient), with `has_aux` ((value, aux), gradient), and
-        a tuple of gradients when `argnums` are several.
+        A function with the arguments of `f` that returns (value, gradient), with `has_aux` ((value, aux), gradient),
+        and a tuple of gradients when `argnums` are several.
 
     Raises:
-        TypeError: an argument that is not of a float dtype (ValueError when there is no such argument), or a value that is
-            not a scalar of a float dtype.
+        TypeError: an argument that is not of a float dtype (ValueError when there is no such argument), or a value that
+            is not a scalar of a float dtype.
 
     Example:
         >>> value, gradient = value_and_grad(lambda x: ops.sum(ops.square(x)))(np.array([1.0, 2.0]))
@@ -95,7 +95,7 @@ def _outside(f, numbers, has_aux, args, kwargs):
         results = (value, aux, gradients)
         wanted = [leaf for leaf in tree.flatten(results) if isinstance(leaf, Tensor)]
         program = trace.compile(wanted)
-    computed = dict(zip(map(id, wanted), program.run(tuple(arrays))))
+    computed = dict(zip(map(id, wanted), program.run(tuple(arrays)), strict=False))
     return tree.map_structure(lambda leaf: computed.get(id(leaf), leaf), results)
 
 
@@ -157,7 +157,7 @@ def _differentiate(trace: Trace, f, numbers, has_aux, args, kwargs):
         found = [None] * len(leaves)
     filled = iter(
         ops.zeros(tuple(leaf.shape), dtype_of(leaf)) if gradient is None else gradient
-        for gradient, leaf in zip(found, leaves)
+        for gradient, leaf in zip(found, leaves, strict=False)
     )
     gradients = [tree.map_structure(lambda _: next(filled), args[number]) for number in numbers]
     return value, aux, gradients

@@ -33,7 +33,7 @@ def map_structure(function, structure, *others):
         for other in others:
             if not isinstance(other, (list, tuple)) or len(other) != len(structure):
                 raise ValueError(f"Expected the same structure. Received: {structure} and {other}")
-        items = [map_structure(function, *parts) for parts in zip(structure, *others)]
+        items = [map_structure(function, *parts) for parts in zip(structure, *others, strict=False)]
         return _rebuild_sequence(structure, items)
     return function(structure, *others)
 

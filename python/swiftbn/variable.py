@@ -61,8 +61,7 @@ class Variable(Operators):
         value = to_host_array(initializer(shape, dtype=dtype), dtype)
         if value.shape != shape:
             raise ValueError(
-                f"Variable {self.path}: expected its initializer to return shape {shape}. "
-                f"Received: shape {value.shape}"
+                f"Variable {self.path}: expected its initializer to return shape {shape}. Received: shape {value.shape}"
             )
         return value
 
@@ -181,4 +180,4 @@ def _checked_shape(shape, path: str) -> tuple:
 
 
 def _fits(shape, wanted) -> bool:
-    return len(shape) == len(wanted) and all(s is None or s == w for s, w in zip(shape, wanted))
+    return len(shape) == len(wanted) and all(s is None or s == w for s, w in zip(shape, wanted, strict=False))

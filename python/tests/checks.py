@@ -9,11 +9,12 @@ from swiftbn.trace import Trace
 
 def traced(function, *arrays):
     """What `function` of the arrays returns when it is compiled into a program."""
+    arrays = tuple(np.asarray(a, order="C") for a in arrays)
     with Trace() as trace:
         inputs = [trace.input(f"x{i}", a.shape, a.dtype.name) for i, a in enumerate(arrays)]
         results = function(*inputs)
         program = trace.compile(tree.flatten(results))
-    return tree.pack_as(results, program.run(tuple(arrays)))
+    return tree.pack_as(results, program.run(arrays))
 
 
 def central_differences(function, array, step=1e-5):
@@ -54,7 +55,7 @@ def check_layer_gradients(layer, x, training=True, tolerance=1e-6):
     state = [np.array(v.numpy()) for v in layer.variables]
 
     def restore():
-        for variable, value in zip(layer.variables, state):
+        for variable, value in zip(layer.variables, state, strict=False):
             variable.assign(value)
 
     random = np.random.default_rng(1)
@@ -83,7 +84,7 @@ def check_layer_gradients(layer, x, training=True, tolerance=1e-6):
 
     expected = central_differences(of_input, x)
     np.testing.assert_allclose(dx, expected, rtol=tolerance, atol=tolerance * max(1, np.abs(expected).max()))
-    for variable, gradient in zip(parameters, dw):
+    for variable, gradient in zip(parameters, dw, strict=False):
         expected = central_differences(of_parameter(variable), np.array(variable.numpy()))
         np.testing.assert_allclose(
             gradient,

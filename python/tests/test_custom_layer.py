@@ -44,7 +44,7 @@ def test_equals_the_built_in_layer(shape, training):
     built_in = layers.BatchNormalization(momentum=0.9, dtype="float64")
     for _ in range(2):
         np.testing.assert_allclose(custom(x, training=training), built_in(x, training=training), rtol=1e-9)
-    for a, b in zip(custom.weights, built_in.weights):
+    for a, b in zip(custom.weights, built_in.weights, strict=False):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
     check_layer_gradients(custom, x, training=training)
 

@@ -14,7 +14,12 @@ LABELS = RANDOM.integers(0, 3, size=20)
 def model():
     """A classifier with batch normalization that has been trained, so that there is state to be damaged."""
     network = Sequential(
-        [Input((4,)), layers.Dense(5, name="d"), layers.BatchNormalization(), layers.Dense(3, activation="softmax")]
+        [
+            Input((4,)),
+            layers.Dense(5, name="d"),
+            layers.BatchNormalization(),
+            layers.Dense(3, activation="softmax"),
+        ]
     )
     network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     network.fit(X, LABELS, epochs=2, verbose=0)
@@ -73,7 +78,11 @@ BAD = {
     "validation_data": (dict(x=X, y=LABELS, validation_data=X), ValueError, "validation_data"),
     "validation labels": (dict(x=X, y=LABELS, validation_data=(X, TOO_LARGE)), ValueError, "0 … 2"),
     "validation shape": (dict(x=X, y=LABELS, validation_data=(X[:, :2], LABELS)), ValueError, "(None, 2)"),
-    "validation_freq": (dict(x=X, y=LABELS, validation_data=(X, LABELS), validation_freq=0), ValueError, "validation_freq"),
+    "validation_freq": (
+        dict(x=X, y=LABELS, validation_data=(X, LABELS), validation_freq=0),
+        ValueError,
+        "validation_freq",
+    ),
     "verbose": (dict(x=X, y=LABELS, verbose=7), ValueError, "verbose=7"),
 }
 

@@ -34,9 +34,7 @@ def test_dense_without_bias_in_float32():
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("padding, strides, dilation", [("valid", 1, 1), ("same", 2, 1), ("same", 1, 2)])
 def test_conv2d(padding, strides, dilation, data_format):
-    layer = layers.Conv2D(
-        2, (3, 2), strides, padding, data_format, dilation, dtype="float64", bias_initializer="ones"
-    )
+    layer = layers.Conv2D(2, (3, 2), strides, padding, data_format, dilation, dtype="float64", bias_initializer="ones")
     x = IMAGES if data_format == "channels_last" else IMAGES.transpose(0, 3, 1, 2).copy()
     y = layer(x)
     expected = reference_conv(IMAGES, layer.kernel.numpy(), strides, padding, dilation) + layer.bias.numpy()
@@ -47,11 +45,15 @@ def test_conv2d(padding, strides, dilation, data_format):
     check_layer_gradients(layer, x[:1])
 
 
-@pytest.mark.parametrize("axis, shape", [(-1, (6, 5)), (1, (6, 5)), (-1, (2, 4, 3, 5)), (1, (2, 4, 3, 5)), (2, (2, 3, 4, 2, 2))])
+@pytest.mark.parametrize(
+    "axis, shape", [(-1, (6, 5)), (1, (6, 5)), (-1, (2, 4, 3, 5)), (1, (2, 4, 3, 5)), (2, (2, 3, 4, 2, 2))]
+)
 @pytest.mark.parametrize("center, scale", [(True, True), (True, False), (False, True), (False, False)])
 def test_batch_normalization(axis, shape, center, scale):
     x = RANDOM.normal(2.0, 3.0, size=shape)
-    layer = layers.BatchNormalization(axis=axis, momentum=0.9, epsilon=1e-2, center=center, scale=scale, dtype="float64")
+    layer = layers.BatchNormalization(
+        axis=axis, momentum=0.9, epsilon=1e-2, center=center, scale=scale, dtype="float64"
+    )
     layer(x)
     channels = shape[axis]
     for variable in layer.weights:
@@ -74,7 +76,10 @@ def test_batch_normalization(axis, shape, center, scale):
     )
     np.testing.assert_allclose(layer.moving_mean.numpy(), 0.9 * mean + 0.1 * x.mean(others), rtol=1e-12)
     np.testing.assert_allclose(layer.moving_variance.numpy(), 0.9 * variance + 0.1 * x.var(others), rtol=1e-12)
-    assert [w.name for w in layer.weights] == ["gamma"] * scale + ["beta"] * center + ["moving_mean", "moving_variance"]
+    assert [w.name for w in layer.weights] == ["gamma"] * scale + ["beta"] * center + [
+        "moving_mean",
+        "moving_variance",
+    ]
     assert [w.name for w in layer.trainable_weights] == ["gamma"] * scale + ["beta"] * center
 
 
@@ -290,7 +295,7 @@ def test_set_weights_checks_before_it_changes():
         layer.set_weights(before[:1])
     with pytest.raises(ValueError, match=r"weights\[1\].*\(3,\).*\(4,\)"):
         layer.set_weights([before[0] + 1, np.zeros(4)])
-    for old, new in zip(before, layer.get_weights()):
+    for old, new in zip(before, layer.get_weights(), strict=False):
         np.testing.assert_array_equal(old, new)
     layer.set_weights([before[0] + 1, before[1]])
     np.testing.assert_array_equal(layer.kernel.numpy(), before[0] + 1)

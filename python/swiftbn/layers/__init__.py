@@ -1,3 +1,4 @@
+# ruff: noqa: F401  (names are imported to be re-exported)
 """Layers, with the names, arguments and defaults of `keras.layers`."""
 
 from swiftbn.layers.activation import Activation, LeakyReLU, ReLU, Softmax

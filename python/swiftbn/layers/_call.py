@@ -61,6 +61,15 @@ def shape_structure(value):
     return tree.map_structure(lambda leaf: tuple(leaf.shape), value)
 
 
+def map_shapes(function, shapes):
+    """`function` of every shape (a tuple of integers and None) in nested lists, tuples and dicts."""
+    if isinstance(shapes, dict):
+        return {name: map_shapes(function, shape) for name, shape in shapes.items()}
+    if isinstance(shapes, (list, tuple)) and any(isinstance(item, (list, tuple, dict)) for item in shapes):
+        return type(shapes)(map_shapes(function, shape) for shape in shapes)
+    return function(tuple(shapes))
+
+
 def build_arguments(layer, arguments: dict) -> dict:
     """Arguments for `layer.build` from those of its call.
 

@@ -76,13 +76,13 @@ class State(Tracking):
                 f"Layer '{self.name}' has {len(variables)} weights. Received: a list of {len(weights)} arrays"
             )
         arrays = [np.asarray(value) for value in weights]
-        for index, (variable, array) in enumerate(zip(variables, arrays)):
+        for index, (variable, array) in enumerate(zip(variables, arrays, strict=False)):
             if array.shape != variable.shape:
                 raise ValueError(
                     f"Layer '{self.name}': expected weights[{index}] of shape {variable.shape} for {variable.path}. "
                     f"Received: shape {array.shape}"
                 )
-        for variable, array in zip(variables, arrays):
+        for variable, array in zip(variables, arrays, strict=False):
             variable.assign(array)
 
     def count_params(self) -> int:

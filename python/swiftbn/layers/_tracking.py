@@ -1,4 +1,4 @@
-"""State that layers find in their attributes: variables, sub-layers, seed generators, metrics, also inside containers."""
+"""State that layers find in their attributes, also inside containers: variables, sub-layers, seed generators, metrics."""
 
 from __future__ import annotations
 
@@ -34,7 +34,14 @@ class Tracking:
     """Finds state in attributes. Attributes in `_untracked` are book-keeping and are not searched."""
 
     _untracked = frozenset(
-        ("_inbound_nodes", "_trainable_variables", "_non_trainable_variables", "_losses", "_input_spec", "_init_call")
+        (
+            "_inbound_nodes",
+            "_trainable_variables",
+            "_non_trainable_variables",
+            "_losses",
+            "_input_spec",
+            "_init_call",
+        )
     )
 
     def __setattr__(self, name: str, value):

@@ -16,8 +16,8 @@ class BatchNormalization(Layer):
     """y = γ·(x - μ)/√(σ² + ε) + β per channel.
 
     In training μ and σ² are the mean and the biased variance of the batch over all axes but `axis`, and the moving
-    statistics follow them: moving ← momentum·moving + (1 - momentum)·batch. In inference, and when `trainable` is False,
-    μ and σ² are the moving statistics. Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithms 1 and 2.
+    statistics follow them: moving ← momentum·moving + (1 - momentum)·batch. In inference, and when `trainable` is
+    False, μ and σ² are the moving statistics. Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithms 1 and 2.
 
     Shapes: x of any rank >= 2 with C channels on `axis`; gamma, beta, moving_mean, moving_variance (C,).
 
@@ -61,10 +61,13 @@ class BatchNormalization(Layer):
         if isinstance(axis, bool) or not isinstance(axis, int):
             raise ValueError(f"{name}: expected axis to be an integer. Received: axis={axis!r}")
         momentum = number(name, "momentum", momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
-        epsilon = number(
-            name, "epsilon", epsilon, lambda v: math.isfinite(v) and v > 0, "a finite number > 0"
+        epsilon = number(name, "epsilon", epsilon, lambda v: math.isfinite(v) and v > 0, "a finite number > 0")
+        only(
+            name,
+            renorm=(renorm, False),
+            renorm_clipping=(renorm_clipping, None),
+            synchronized=(synchronized, False),
         )
-        only(name, renorm=(renorm, False), renorm_clipping=(renorm_clipping, None), synchronized=(synchronized, False))
         super().__init__(**kwargs)
         self.axis = axis
         self.momentum = momentum
@@ -121,7 +124,12 @@ class BatchNormalization(Layer):
         attributes = {"axis": self.axis, "epsilon": self.epsilon, "scale": self.scale, "center": self.center}
         if not (training and self.trainable):
             return native(
-                "batch_norm_inference", inputs, *parameters, self.moving_mean, self.moving_variance, **attributes
+                "batch_norm_inference",
+                inputs,
+                *parameters,
+                self.moving_mean,
+                self.moving_variance,
+                **attributes,
             )[0]
         if mask is None:
             outputs, mean, variance, _ = native("batch_norm", inputs, *parameters, **attributes)

@@ -15,7 +15,15 @@ class InputSpec:
     """
 
     def __init__(
-        self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None, built_shape=None, name=None
+        self,
+        dtype=None,
+        shape=None,
+        ndim=None,
+        max_ndim=None,
+        min_ndim=None,
+        axes=None,
+        built_shape=None,
+        name=None,
     ):
         self.dtype = dtype
         self.shape = None if shape is None else tuple(shape)
@@ -47,7 +55,7 @@ class InputSpec:
 
 
 def origin(tensor) -> str:
-    """" from layer 'x'" for a tensor of the functional API, else nothing."""
+    """ " from layer 'x'" for a tensor of the functional API, else nothing."""
     history = getattr(tensor, "_keras_history", None)
     return f" from layer '{history.operation.name}'" if history is not None else ""
 
@@ -58,7 +66,7 @@ def check_inputs(specs, inputs: list, layer) -> None:
     what = f"layer '{layer.name}' ({type(layer).__name__})"
     if len(inputs) != len(specs):
         raise ValueError(f"{what} expects {len(specs)} input(s). Received: {len(inputs)}")
-    for index, (spec, tensor) in enumerate(zip(specs, inputs)):
+    for index, (spec, tensor) in enumerate(zip(specs, inputs, strict=False)):
         if spec is None:
             continue
         if not hasattr(tensor, "shape"):

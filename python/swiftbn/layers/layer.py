@@ -7,7 +7,8 @@ import inspect
 
 from swiftbn import naming, tree
 from swiftbn.dtypes import is_float_dtype, standardize_dtype, to_host_array
-from swiftbn.layers._call import build_arguments, call_context
+from swiftbn.layers._call import build_arguments, call_context, map_shapes
+from swiftbn.layers._config import automatic_config, dtype_config, dtype_name, without_unknown_none
 from swiftbn.layers._state import State
 from swiftbn.layers.input_spec import check_inputs, origin
 from swiftbn.operation import Node, Operation, trace_output_spec
@@ -20,8 +21,8 @@ class Layer(State, Operation):
     """A function of tensors that owns variables.
 
     A subclass makes its variables in `__init__` or `build(input_shape)` with `add_weight` and computes in
-    `call(inputs, training=None)` with `swiftbn.ops`; gradients come by themselves, and what `call` assigns to variables is
-    kept. Layers, variables and seed generators held in attributes (also in lists and dicts) belong to the layer.
+    `call(inputs, training=None)` with `swiftbn.ops`; gradients come by themselves, and what `call` assigns to variables
+    is kept. Layers, variables and seed generators held in attributes (also in lists and dicts) belong to the layer.
 
     Args:
         name: unique name, by default the class name in snake case with a number.
@@ -51,7 +52,9 @@ class Layer(State, Operation):
                 f"Received: activity_regularizer={activity_regularizer!r}"
             )
         if not isinstance(trainable, bool):
-            raise ValueError(f"{type(self).__name__}: expected trainable to be a bool. Received: trainable={trainable!r}")
+            raise ValueError(
+                f"{type(self).__name__}: expected trainable to be a bool. Received: trainable={trainable!r}"
+            )
         input_shape = kwargs.pop("input_shape", None)
         if "input_dim" in kwargs:
             input_shape = (kwargs.pop("input_dim"),)
@@ -61,7 +64,7 @@ class Layer(State, Operation):
             raise ValueError(f"{type(self).__name__}: only autocast=True is supported. Received: autocast=False")
         if kwargs:
             raise ValueError(f"{type(self).__name__}: unknown arguments. Received: {', '.join(sorted(kwargs))}")
-        self._dtype = _dtype_name(dtype)
+        self._dtype = dtype_name(dtype)
         self._trainable = trainable
         self._losses = []
         self._input_spec = None
@@ -118,7 +121,9 @@ class Layer(State, Operation):
 
         self._check_initialized()
         if isinstance(shape, str):
-            raise ValueError(f"add_weight: expected shape to be extents, name=... by keyword. Received: shape={shape!r}")
+            raise ValueError(
+                f"add_weight: expected shape to be extents, name=... by keyword. Received: shape={shape!r}"
+            )
         dtype = self.dtype if dtype is None else standardize_dtype(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if is_float_dtype(dtype) else "zeros"
@@ -257,9 +262,7 @@ class Layer(State, Operation):
 
     def _check_initialized(self) -> None:
         if "_losses" not in self.__dict__:
-            raise RuntimeError(
-                f"{type(self).__name__}: super().__init__() has to be called first in __init__()"
-            )
+            raise RuntimeError(f"{type(self).__name__}: super().__init__() has to be called first in __init__()")
 
     # Configuration
 
@@ -271,29 +274,15 @@ class Layer(State, Operation):
         Raises:
             NotImplementedError: the constructor takes other things.
         """
-        config = {"name": self.name, "trainable": self._trainable, "dtype": _dtype_config(self._dtype)}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": dtype_config(self._dtype)}
         if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
             return config
-        return _automatic_config(self, config)
+        return automatic_config(self, config)
 
     @classmethod
     def from_config(cls, config: dict):
         """A new layer from `get_config`, also from Keras' own; entries that are None and unknown here are left out."""
-        parameters = {name for kind in cls.__mro__ if "__init__" in kind.__dict__ for name in _parameters(kind)}
-        return cls(**{name: value for name, value in config.items() if value is not None or name in parameters})
-
-
-def _parameters(kind) -> list:
-    return list(inspect.signature(kind.__init__).parameters)
-
-
-def map_shapes(function, shapes):
-    """`function` of every shape (a tuple of integers and None) in nested lists, tuples and dicts."""
-    if isinstance(shapes, dict):
-        return {name: map_shapes(function, shape) for name, shape in shapes.items()}
-    if isinstance(shapes, (list, tuple)) and any(isinstance(item, (list, tuple, dict)) for item in shapes):
-        return type(shapes)(map_shapes(function, shape) for shape in shapes)
-    return function(tuple(shapes))
+        return cls(**without_unknown_none(cls, config))
 
 
 def _wrap_build(build):
@@ -315,40 +304,3 @@ def _bind(layer, signature, args, kwargs):
         return signature.bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"Layer '{layer.name}' ({type(layer).__name__}): {error}") from None
-
-
-def _dtype_name(dtype) -> str:
-    """Name of a float dtype given as such or as the configuration of a Keras dtype policy."""
-    if isinstance(dtype, dict):
-        dtype = dtype.get("config", {}).get("name")
-    name = standardize_dtype(dtype)
-    if not is_float_dtype(name):
-        raise ValueError(f"Expected a layer's dtype to be float32 or float64. Received: dtype={name!r}")
-    return name
-
-
-def _dtype_config(dtype: str) -> dict:
-    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype}, "registered_name": None}
-
-
-def _automatic_config(layer: Layer, config: dict) -> dict:
-    args, kwargs = layer._init_call
-    signature = inspect.signature(type(layer).__init__)
-    bound = signature.bind(layer, *args, **kwargs)
-    bound.apply_defaults()
-    arguments = dict(list(bound.arguments.items())[1:])
-    accepts_any = False
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            accepts_any = True
-            arguments.update(arguments.pop(name, {}))
-    simple = (str, int, float, bool, type(None))
-    complicated = [name for name, v in arguments.items() if not all(isinstance(x, simple) for x in tree.flatten(v))]
-    complicated += [n for n, p in signature.parameters.items() if p.kind in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY)]
-    if complicated:
-        raise NotImplementedError(
-            f"{type(layer).__name__} has to define get_config(): its constructor takes {', '.join(complicated)}, "
-            "which are no numbers, strings or bools by name"
-        )
-    known = {name: value for name, value in config.items() if accepts_any or name in signature.parameters}
-    return {**arguments, **known}

@@ -1,3 +1,4 @@
+# ruff: noqa: F401  (names are imported to be re-exported)
 """Models, with the names and arguments of `keras.models`."""
 
 from swiftbn.models.functional import Functional

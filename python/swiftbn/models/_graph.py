@@ -49,8 +49,8 @@ def sort_nodes(inputs: list, outputs: list) -> list[Node]:
 def sort_operations(inputs: list, outputs: list, nodes: list[Node]) -> list:
     """The operations of a model from inputs to outputs, as Keras orders them (and so a model's weights).
 
-    An operation's depth is the largest number of calls between it and an output; deeper ones come first, and among equals
-    the one that a depth-first search from the outputs meets first.
+    An operation's depth is the largest number of calls between it and an output; deeper ones come first, and among
+    equals the one that a depth-first search from the outputs meets first.
     """
     included = {id(node) for node in nodes}
     first_seen: dict = {}

@@ -29,7 +29,7 @@ class CompiledLoss:
         losses = _per_output("loss", self.user_loss, names, share=True)
         weights = _per_output("loss_weights", self.user_weights, names, share=False)
         self.losses = [
-            _make_loss(loss, output, rank) for loss, output, rank in zip(losses, outputs, target_ranks)
+            _make_loss(loss, output, rank) for loss, output, rank in zip(losses, outputs, target_ranks, strict=False)
         ]
         if all(loss is None for loss in self.losses):
             raise ValueError("compile: expected a loss for at least one output. Received: None for all")
@@ -40,7 +40,7 @@ class CompiledLoss:
         if len(names) > 1:
             self.trackers = [
                 None if loss is None else metrics_module.Mean(name=f"{name}_loss")
-                for loss, name in zip(self.losses, names)
+                for loss, name in zip(self.losses, names, strict=False)
             ]
 
     def is_sparse(self, index: int) -> bool:
@@ -100,7 +100,7 @@ class CompiledMetrics:
     def results(self) -> dict:
         """Results by name; a name that comes twice is numbered."""
         found: dict = {}
-        for (metric, _, _), name in zip(self.entries, self._names):
+        for (metric, _, _), name in zip(self.entries, self._names, strict=False):
             result = metric.result()
             for key, value in result.items() if isinstance(result, dict) else [(name, result)]:
                 unique, number = key, 1
@@ -199,7 +199,12 @@ class _FunctionLoss:
 def _make_metric(identifier, target, output):
     if isinstance(identifier, str):
         name = identifier
-        kinds = {"accuracy": "accuracy", "acc": "accuracy", "crossentropy": "crossentropy", "ce": "crossentropy"}
+        kinds = {
+            "accuracy": "accuracy",
+            "acc": "accuracy",
+            "crossentropy": "crossentropy",
+            "ce": "crossentropy",
+        }
         if identifier.lower() in kinds:
             found = _by_shape(len(target.shape), target, output, kinds[identifier.lower()])
             return _wrap_metric(metrics_module.get(found), name)

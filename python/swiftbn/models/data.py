@@ -70,6 +70,17 @@ def make_data(x, y=None, sample_weight=None, class_weight=None) -> Data:
     return Data(x, y, weights, count)
 
 
+def order_targets(data: Data, names: list[str]) -> Data:
+    """Targets given by output name as a list in the order of the outputs, with their sample weights."""
+    if set(data.y) != set(names):
+        raise ValueError(
+            f"Expected y for the outputs {', '.join(names)}. Received: y for {', '.join(map(str, data.y))}"
+        )
+    flat = sorted(names)
+    weights = data.weights and [data.weights[flat.index(name)] for name in names]
+    return data._replace(y=[data.y[name] for name in names], weights=weights)
+
+
 def split(data: Data, fraction: float) -> tuple[Data, Data]:
     """The first part for training and the last `fraction` for validation."""
     if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
@@ -129,6 +140,8 @@ def _weights(sample_weight, class_weight, y) -> list | None:
     if class_weight is not None:
         return [_class_weights(class_weight, y)]
     outputs = len(tree.flatten(y))
+    if isinstance(y, dict) != isinstance(sample_weight, dict) and outputs > 1 and tree.is_nested(sample_weight):
+        raise ValueError("Expected sample_weight to be nested as y. Received: one by name, the other by position")
     weights = tree.flatten(_arrays("sample_weight", sample_weight))
     if len(weights) == 1 and outputs > 1:
         weights = weights * outputs

@@ -97,7 +97,7 @@ class Functional(Model):
     def call(self, inputs, training=None, mask=None):
         if mask is not None:
             raise ValueError(f"Model '{self.name}': only mask=None is supported. Received: a mask")
-        values = {id(x): v for x, v in zip(self.inputs, self._standardize(inputs))}
+        values = {id(x): v for x, v in zip(self.inputs, self._standardize(inputs), strict=False)}
 
         def replace(x):
             return values[id(x)] if isinstance(x, KerasTensor) else x
@@ -107,13 +107,13 @@ class Functional(Model):
                 continue
             args, kwargs = tree.map_structure(replace, (node.args, node.kwargs))
             outputs = tree.flatten(node.operation(*args, **kwargs))
-            values.update((id(x), value) for x, value in zip(node.outputs, outputs))
+            values.update((id(x), value) for x, value in zip(node.outputs, outputs, strict=False))
         return tree.map_structure(replace, self._outputs_struct)
 
     def _standardize(self, inputs) -> list:
         """Flat inputs in the order, rank and dtype that the model was made with."""
         flat = self._order_inputs(inputs)
-        return [self._fit_input(x, wanted) for x, wanted in zip(flat, self.inputs)]
+        return [self._fit_input(x, wanted) for x, wanted in zip(flat, self.inputs, strict=False)]
 
     def _order_inputs(self, inputs) -> list:
         wanted = self.inputs
@@ -143,7 +143,7 @@ class Functional(Model):
         elif rank == wanted_rank + 1 and x.shape[-1] == 1:
             x = ops.squeeze(x, -1)
         fits = len(x.shape) == wanted_rank and all(
-            a is None or b is None or a == b for a, b in zip(x.shape[1:], wanted.shape[1:])
+            a is None or b is None or a == b for a, b in zip(x.shape[1:], wanted.shape[1:], strict=False)
         )
         if not fits:
             raise ValueError(

@@ -86,7 +86,8 @@ def functional_from_config(cls, config: dict, custom_objects=None):
     calls: list = []
     for data in config["layers"]:
         layer = deserialize_keras_object(
-            {key: value for key, value in data.items() if key != "inbound_nodes"}, custom_objects=custom_objects
+            {key: value for key, value in data.items() if key != "inbound_nodes"},
+            custom_objects=custom_objects,
         )
         layers[data["name"]] = layer
         calls.extend((layer, node) for node in data["inbound_nodes"])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from swiftbn.layers.layer import Layer
-from swiftbn.models.trainer import Trainer
+from swiftbn.models.loops import Loops
 
 
-class Model(Trainer, Layer):
+class Model(Loops, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
 
-    `Model(inputs, outputs)` makes a functional model of layer calls on `Input`s. A subclass makes its layers in `__init__`
-    and calls them in `call(inputs, training=None)`.
+    `Model(inputs, outputs)` makes a functional model of layer calls on `Input`s. A subclass makes its layers in
+    `__init__` and calls them in `call(inputs, training=None)`.
 
     Args:
         inputs, outputs: symbolic tensors, for a functional model.
@@ -18,7 +18,7 @@ class Model(Trainer, Layer):
         trainable: whether optimizers change its weights.
     """
 
-    _untracked = Layer._untracked | Trainer._trainer_attributes
+    _untracked = Layer._untracked | Loops._trainer_attributes
 
     def __new__(cls, *args, **kwargs):
         if cls is Model and _is_functional(args, kwargs):
@@ -30,7 +30,7 @@ class Model(Trainer, Layer):
     def __init__(self, *args, **kwargs):
         from swiftbn.models.functional import Functional
 
-        Trainer.__init__(self)
+        Loops.__init__(self)
         if _is_functional(args, kwargs) and not isinstance(self, Functional):
             # A subclass that hands inputs and outputs to Model's constructor is a functional model, too.
             kind = type(self)
@@ -40,7 +40,9 @@ class Model(Trainer, Layer):
             Layer.__init__(self, *args, **kwargs)
 
     def call(self, inputs, training=None):
-        raise NotImplementedError(f"Model {type(self).__name__} does not have a call() method; a subclass has to define it")
+        raise NotImplementedError(
+            f"Model {type(self).__name__} does not have a call() method; a subclass has to define it"
+        )
 
     @property
     def layers(self) -> list:

@@ -62,9 +62,7 @@ class Sequential(Model):
             layer = layer._keras_history.operation
         if not isinstance(layer, Layer):
             if not callable(layer):
-                raise ValueError(
-                    f"Sequential: expected layers. Received: {layer!r} (of type {type(layer).__name__})"
-                )
+                raise ValueError(f"Sequential: expected layers. Received: {layer!r} (of type {type(layer).__name__})")
             raise ValueError(f"Sequential: expected a Layer object. Received: {layer!r}; wrap a function in Activation")
         if not self._sequence and not isinstance(layer, InputLayer):
             shape = getattr(layer, "_input_shape_arg", None)
@@ -73,7 +71,9 @@ class Sequential(Model):
             if shape is not None:
                 self._sequence.append(Input(shape, dtype=layer.dtype)._keras_history.operation)
         if self._sequence and isinstance(layer, InputLayer):
-            raise ValueError(f"Sequential '{self.name}': an Input can only be the first entry. Received: '{layer.name}'")
+            raise ValueError(
+                f"Sequential '{self.name}': an Input can only be the first entry. Received: '{layer.name}'"
+            )
         if any(layer.name == other.name for other in self._sequence):
             raise ValueError(
                 f"Sequential '{self.name}': expected unique layer names. Received a second layer '{layer.name}'"
@@ -199,6 +199,4 @@ class Sequential(Model):
 
 
 def _same(a: tuple, b: tuple) -> bool:
-    return len(a) == len(b) and all(x is None or y is None or x == y for x, y in zip(a[1:], b[1:]))
-
-
+    return len(a) == len(b) and all(x is None or y is None or x == y for x, y in zip(a[1:], b[1:], strict=False))

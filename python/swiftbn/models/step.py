@@ -1,7 +1,7 @@
 """The programs behind fit, evaluate and predict: one native call per batch.
 
-A training step is traced once per batch shape: forward pass, losses, gradients, optimizer, constraints, moving statistics
-and metrics become one program. It is given the batch and returns the metrics.
+A training step is traced once per batch shape: forward pass, losses, gradients, optimizer, constraints, moving
+statistics and metrics become one program. It is given the batch and returns the metrics.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Step:
 
     def logs(self, arrays: tuple, indices=None) -> dict:
         """Runs the program and names its results."""
-        return dict(zip(self.names, map(float, self.program.run(arrays, indices))))
+        return dict(zip(self.names, map(float, self.program.run(arrays, indices)), strict=False))
 
 
 def make_step(model, kind: str, data: Data, batch: int) -> Step:
@@ -37,9 +37,7 @@ def make_step(model, kind: str, data: Data, batch: int) -> Step:
             return Step(trace.compile(flat), None, outputs)
         outputs = model(x, training=kind == "train")
         _check_outputs(model, outputs, y)
-        loss = model.compute_loss(
-            x=x, y=y, y_pred=outputs, sample_weight=_like(y, weights), training=kind == "train"
-        )
+        loss = model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=_like(y, weights), training=kind == "train")
         model._loss_tracker.update_state(loss, sample_weight=float(batch))
         if kind == "train":
             _optimize(trace, model, loss)
@@ -55,10 +53,10 @@ def _optimize(trace: Trace, model, loss) -> None:
     if not isinstance(loss, Tensor):
         raise ValueError(f"Model '{model.name}': the loss does not depend on the model")
     gradients = trace.gradients(loss, variables)
-    unused = [v.path for v, gradient in zip(variables, gradients) if gradient is None]
+    unused = [v.path for v, gradient in zip(variables, gradients, strict=False) if gradient is None]
     if len(unused) == len(variables):
         raise ValueError(f"Model '{model.name}': the loss depends on none of the weights {', '.join(unused)}")
-    used = [(gradient, v) for gradient, v in zip(gradients, variables) if gradient is not None]
+    used = [(gradient, v) for gradient, v in zip(gradients, variables, strict=False) if gradient is not None]
     model.optimizer.build(variables)
     model.optimizer.apply([gradient for gradient, _ in used], [v for _, v in used])
 
@@ -81,9 +79,7 @@ def _inputs(trace: Trace, model, data: Data, batch: int):
         y = tree.map_structure(declare_target, data.y)
     weights = None
     if data.weights is not None:
-        weights = [
-            None if w is None else declare(f"sample_weight{i}", w, floatx()) for i, w in enumerate(data.weights)
-        ]
+        weights = [None if w is None else declare(f"sample_weight{i}", w, floatx()) for i, w in enumerate(data.weights)]
     return x, y, weights
 
 

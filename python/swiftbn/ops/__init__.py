@@ -1,7 +1,8 @@
+# ruff: noqa: F401  (names are imported to be re-exported)
 """Functions of tensors, with the names and arguments of `keras.ops`.
 
-On NumPy arrays and variables they compute at once and return NumPy arrays. On the symbolic tensors of a layer's `call`, a
-loss or a differentiated function they describe the computation; on the `KerasTensor`s of the functional API they add a
+On NumPy arrays and variables they compute at once and return NumPy arrays. On the symbolic tensors of a layer's `call`,
+a loss or a differentiated function they describe the computation; on the `KerasTensor`s of the functional API they add a
 node to the model.
 """
 
@@ -21,6 +22,11 @@ from swiftbn.ops.creation import (
     ones_like,
     zeros,
     zeros_like,
+)
+from swiftbn.ops.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
 )
 from swiftbn.ops.elementwise import (
     abs,
@@ -76,12 +82,11 @@ from swiftbn.ops.elementwise import (
     true_divide,
     where,
 )
+from swiftbn.ops.indexing import getitem
 from swiftbn.ops.linear import dot, matmul, outer, tensordot, vdot
 from swiftbn.ops.nn import (
     average_pool,
     batch_normalization,
-    binary_crossentropy,
-    categorical_crossentropy,
     conv,
     elu,
     gelu,
@@ -102,7 +107,6 @@ from swiftbn.ops.nn import (
     softmax,
     softplus,
     softsign,
-    sparse_categorical_crossentropy,
     swish,
 )
 from swiftbn.ops.reduction import (
@@ -130,7 +134,6 @@ from swiftbn.ops.shaping import (
     expand_dims,
     flatten,
     flip,
-    getitem,
     moveaxis,
     ndim,
     pad,

@@ -22,7 +22,9 @@ def call(name: str, *inputs, **attributes) -> tuple:
             if trace is None:
                 trace = x._trace
             elif trace is not x._trace:
-                raise ValueError(f"{name}: the inputs belong to different traces; a tensor was kept from an earlier one")
+                raise ValueError(
+                    f"{name}: the inputs belong to different traces; a tensor was kept from an earlier one"
+                )
         values.append(x)
     if trace is None:
         return _native.execute(name, tuple(values), attributes)
@@ -51,9 +53,7 @@ _DIRECT = frozenset(("float32", "float64", "int32", "int64", "uint8", "uint32", 
 
 
 def _holds_tensors(items) -> bool:
-    return any(
-        isinstance(x, (Tensor, Variable)) or (isinstance(x, (list, tuple)) and _holds_tensors(x)) for x in items
-    )
+    return any(isinstance(x, (Tensor, Variable)) or (isinstance(x, (list, tuple)) and _holds_tensors(x)) for x in items)
 
 
 def dtype_of(x) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swiftbn.ops import elementwise as e
+from swiftbn.ops.indexing import getitem
 from swiftbn.ops.linear import matmul
-from swiftbn.ops.shaping import getitem
 from swiftbn.tensor import KerasTensor, Operators, Tensor
 from swiftbn.variable import Variable
 

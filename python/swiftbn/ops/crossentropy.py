@@ -1,0 +1,109 @@
+"""Cross-entropies, from logits or probabilities."""
+
+from __future__ import annotations
+
+from swiftbn.config import epsilon as fuzz_factor
+from swiftbn.operation import operation
+from swiftbn.ops._dispatch import call, dtype_of, promote, resolve, to_dtype, to_float
+from swiftbn.ops.elementwise import (
+    abs,
+    add,
+    clip,
+    divide,
+    exp,
+    log,
+    log1p,
+    maximum,
+    multiply,
+    negative,
+    subtract,
+)
+from swiftbn.ops.reduction import sum as reduce_sum
+from swiftbn.ops.shaping import squeeze
+from swiftbn.tensor import Tensor
+
+
+def logits_of(probabilities, activation: str):
+    """The input of the softmax or sigmoid that made the probabilities, None if nothing such did.
+
+    With it a cross-entropy can be computed from logits, which is exact where probabilities round to 0 or 1.
+    """
+    if not isinstance(probabilities, Tensor):
+        return None
+    graph = probabilities._trace.graph
+    name, inputs = graph.producer(probabilities._index)
+    return Tensor(probabilities._trace, inputs[0]) if name == activation else None
+
+
+def _check_last_axis(name: str, axis: int, rank: int) -> None:
+    if axis not in (-1, rank - 1):
+        raise ValueError(f"{name}: only the last axis is supported. Received: axis={axis} for rank {rank}")
+
+
+@operation
+def categorical_crossentropy(target, output, from_logits: bool = False, axis: int = -1):
+    """-Σ target·log(output) over the last axis; `output` are logits or probabilities (which are normalized).
+
+    Raises:
+        ValueError: shapes differ, or another axis than the last.
+    """
+    target, output = promote(target, output, to_float=True)
+    if len(target.shape) != len(output.shape) or any(
+        a != b for a, b in zip(target.shape, output.shape, strict=False) if a is not None and b is not None
+    ):
+        raise ValueError(
+            "categorical_crossentropy: expected target and output of the same shape. "
+            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+        )
+    _check_last_axis("categorical_crossentropy", axis, len(output.shape))
+    logits = output if from_logits else logits_of(output, "softmax")
+    if logits is not None:
+        return call("softmax_cross_entropy", logits, target)[0]
+    output = divide(output, reduce_sum(output, axis=-1, keepdims=True))
+    output = clip(output, fuzz_factor(), 1.0 - fuzz_factor())
+    return negative(reduce_sum(multiply(target, log(output)), axis=-1))
+
+
+@operation
+def sparse_categorical_crossentropy(target, output, from_logits: bool = False, axis: int = -1):
+    """-log(output[label]) over the last axis; `output` are logits or probabilities.
+
+    Labels have the shape of the output without its last axis, or with that axis of extent 1.
+
+    Raises:
+        ValueError: shapes that do not fit, labels outside 0 … K-1, another axis than the last.
+    """
+    output = to_float(output)
+    _check_last_axis("sparse_categorical_crossentropy", axis, len(output.shape))
+    target = resolve(target)
+    if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
+        target = squeeze(target, -1)
+    if dtype_of(target) not in ("int32", "int64"):
+        target = to_dtype(target, "int64")
+    rows = tuple(output.shape[:-1])
+    if len(target.shape) != len(rows) or any(
+        a != b for a, b in zip(target.shape, rows, strict=False) if a is not None and b is not None
+    ):
+        raise ValueError(
+            f"sparse_categorical_crossentropy: expected target of shape {rows} for output of shape "
+            f"{tuple(output.shape)}. Received: target.shape={tuple(target.shape)}"
+        )
+    logits = output if from_logits else logits_of(output, "softmax")
+    if logits is None:
+        # log(p) as logits: the softmax of log(p) is p / sum(p).
+        logits = log(clip(output, fuzz_factor(), 1.0 - fuzz_factor()))
+    return call("sparse_softmax_cross_entropy", logits, target)[0]
+
+
+@operation
+def binary_crossentropy(target, output, from_logits: bool = False):
+    """-target·log(output) - (1 - target)·log(1 - output), element by element."""
+    target, output = promote(target, output, to_float=True)
+    logits = output if from_logits else logits_of(output, "sigmoid")
+    if logits is not None:
+        # max(l, 0) - l·t + log(1 + exp(-|l|))
+        positive = maximum(logits, 0.0)
+        return add(subtract(positive, multiply(logits, target)), log1p(exp(negative(abs(logits)))))
+    output = clip(output, fuzz_factor(), 1.0 - fuzz_factor())
+    one = multiply(subtract(1.0, target), log(subtract(1.0, output)))
+    return negative(add(multiply(target, log(output)), one))
