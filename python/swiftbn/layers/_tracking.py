@@ -1,4 +1,4 @@
-"""State that layers find in their attributes, also inside containers: variables, sub-layers, seed generators, metrics."""
+"""State that layers find in their attributes and in containers: variables, sub-layers, seed generators, metrics."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 """Functions of tensors, with the names and arguments of `keras.ops`.
 
 On NumPy arrays and variables they compute at once and return NumPy arrays. On the symbolic tensors of a layer's `call`,
-a loss or a differentiated function they describe the computation; on the `KerasTensor`s of the functional API they add a
-node to the model.
+a loss or a differentiated function they describe the computation; on the `KerasTensor`s of the functional API they add
+a node to the model.
 """
 
 from swiftbn.ops import _operators  # noqa: F401  (gives tensors their operators)
