@@ -81,20 +81,18 @@ class Operation:
 
     @property
     def input(self):
-        """The symbolic input (or inputs) of the only call."""
-        inputs = self._only_node("input").inputs
+        """The symbolic input (or inputs) of the first call."""
+        inputs = self._first_node("input").inputs
         return inputs[0] if len(inputs) == 1 else inputs
 
     @property
     def output(self):
-        """The symbolic output (or outputs) of the only call."""
-        return self._only_node("output").structure
+        """The symbolic output (or outputs) of the first call."""
+        return self._first_node("output").structure
 
-    def _only_node(self, what: str) -> Node:
-        if len(self._inbound_nodes) != 1:
-            raise AttributeError(
-                f"{self.name} has no single {what}: it was called {len(self._inbound_nodes)} times on symbolic tensors"
-            )
+    def _first_node(self, what: str) -> Node:
+        if not self._inbound_nodes:
+            raise AttributeError(f"{self.name} has no {what}: it was never called on symbolic tensors")
         return self._inbound_nodes[0]
 
 

@@ -59,6 +59,8 @@ def test_sequential_add_and_pop():
     model.add(last)
     assert model.output_shape == (None, 2)
     assert model.pop() is last and model.output_shape == (None, 3)
+    assert model(np.ones((1, 4))).shape == (1, 3)
+    assert len(model.layers[0]._inbound_nodes) == 1
     with pytest.raises(ValueError, match=r"'flat'"):
         model.add(layers.Flatten(name="flat"))
         model.add(layers.Conv2D(1, 1))

@@ -111,11 +111,13 @@ class Loops(Trainer):
     def _train_epoch(self, data: Data, batch_size: int, shuffle: bool, callbacks) -> dict:
         order = np.random.permutation(data.count) if shuffle else None
         arrays = data.arrays
+        step = None
         logs: dict = {}
         for number, begin in enumerate(range(0, data.count, batch_size)):
             end = min(begin + batch_size, data.count)
             callbacks.on_train_batch_begin(number)
-            step = self._step("train", data, end - begin)
+            if step is None or end - begin < batch_size:
+                step = self._step("train", data, end - begin)
             if order is None:
                 logs = step.logs(data.rows(begin, end))
             else:

@@ -25,11 +25,13 @@ class Sequential(Model):
         ValueError: layers whose shapes do not fit (both are named), or of the same name.
     """
 
-    _untracked = Model._untracked | {"_functional", "_sequence"}
+    # `_tensors` holds what each entry of `_sequence` returns, once the model is built.
+    _untracked = Model._untracked | {"_functional", "_sequence", "_tensors"}
 
     def __init__(self, layers=None, trainable=True, name=None):
         super().__init__(trainable=trainable, name=name)
         self._sequence: list[Layer] = []
+        self._tensors: list[KerasTensor] = []
         self._functional = None
         for layer in layers or []:
             self._append(layer)
@@ -51,8 +53,9 @@ class Sequential(Model):
         if not self._sequence:
             raise ValueError(f"Sequential '{self.name}' has no layers")
         layer = self._sequence.pop()
-        self._functional = None
+        del self._tensors[len(self._sequence) :]
         self.built = False
+        self._functional = None
         if rebuild:
             self._rebuild()
         return layer
@@ -81,8 +84,6 @@ class Sequential(Model):
         self._sequence.append(layer)
 
     def _rebuild(self) -> None:
-        self._functional = None
-        self.built = False
         self._clear_programs()
         if len(self._sequence) > 1 and isinstance(self._sequence[0], InputLayer):
             self.build()
@@ -102,12 +103,14 @@ class Sequential(Model):
                 f"Sequential '{self.name}' was made for inputs of shape {self._sequence[0].batch_shape}. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
-        inputs = outputs = self._sequence[0].output
+        # Layers that were called before, when the model was shorter, are not called again.
+        tensors = self._tensors[:] or [self._sequence[0].output]
         with naming.name_scope(self.name, caller=self):
-            for layer in self._sequence[1:]:
-                outputs = layer(outputs)
-        functional = Functional(inputs, outputs, name=self.name)
-        self._functional = functional
+            for layer in self._sequence[len(tensors) :]:
+                tensors.append(layer(tensors[-1]))
+        inputs = tensors[0]
+        self._functional = Functional(inputs, tensors[-1], name=self.name)
+        self._tensors = tensors
         self._build_shapes = {"input_shape": inputs.shape}
         self.built = True
 

@@ -217,7 +217,10 @@ class Trainer:
             return KerasTensor((None, *array.shape[1:]), dtype)
 
         x = tree.map_structure(symbolic, data.x)
-        outputs = self._symbolic_outputs(x)
+        key = ("outputs", *((t.shape, t.dtype) for t in tree.flatten(x)))
+        if key not in self._programs:
+            self._programs[key] = self._symbolic_outputs(x)
+        outputs = self._programs[key]
         if kind == "predict" or data.y is None:
             return data
         y = tree.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), a.dtype.name), data.y)
@@ -252,7 +255,7 @@ class Trainer:
         """The program for batches of a size, traced when it is first needed."""
         from swiftbn.models.step import make_step
 
-        key = (kind, batch, *((a.shape[1:], a.dtype.name) for a in data.arrays), data.weights is None)
+        key = (kind, batch, *((a.shape[1:], a.dtype) for a in data.arrays), data.weights is None)
         if key not in self._programs:
             self._programs[key] = make_step(self, kind, data, batch)
         return self._programs[key]
