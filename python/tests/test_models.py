@@ -220,7 +220,24 @@ def test_weights_are_taken_in_order():
     np.testing.assert_array_equal(model(x), copy(x))
 
 
-@pytest.mark.parametrize("make", [small_sequential, branches], ids=lambda f: f.__name__)
+def nested():
+    x = Input((4,), name="x")
+    inner = Model(x, layers.Dense(3)(x), name="inner")
+    outside = Input((4,))
+    return Model(outside, ops.add(inner(outside), inner(layers.Dense(4)(outside)) * 2.0))
+
+
+def ends_in_a_model():
+    x = Input((4,), name="x")
+    inner = Model(x, layers.Dense(3)(x), name="inner")
+    inner(Input((4,)))
+    outside = Input((4,))
+    return Model(outside, inner(layers.Dense(4)(outside)))
+
+
+@pytest.mark.parametrize(
+    "make", [small_sequential, branches, nested, ends_in_a_model], ids=lambda function: function.__name__
+)
 def test_configuration_round_trip(make):
     model = make()
     copy = type(model).from_config(model.get_config())
@@ -230,6 +247,15 @@ def test_configuration_round_trip(make):
     for a, b in zip(swiftbn.tree.flatten(model(x)), swiftbn.tree.flatten(copy(x)), strict=False):
         np.testing.assert_array_equal(a, b)
     assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+
+
+def test_masks_that_keras_notes_are_left_out():
+    x = Input((4,))
+    config = Model(x, layers.Softmax()(layers.BatchNormalization()(x))).get_config()
+    for layer in config["layers"]:
+        for node in layer["inbound_nodes"]:
+            node["kwargs"]["mask"] = None
+    assert Model.from_config(config).output_shape == (None, 4)
 
 
 def test_configuration_of_an_unbuilt_sequential():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from swiftbn import tree
 from swiftbn.operation import Node
 from swiftbn.tensor import KerasTensor
@@ -19,7 +21,11 @@ def functional_config(model) -> dict:
         """[layer, number of its call among the model's own, number of the output]."""
         operation, node_index, tensor_index = tensor._keras_history
         own = [id(node) in included for node in operation._inbound_nodes[:node_index]]
-        return [operation.name, sum(own) + _first_call(operation), tensor_index]
+        return [operation.name, sum(own), tensor_index]
+
+    def end(tensor) -> list:
+        name, call, index = position(tensor)
+        return [name, call + _first_call(tensor._keras_history.operation), index]
 
     def tensor_config(x):
         if not isinstance(x, KerasTensor):
@@ -46,8 +52,8 @@ def functional_config(model) -> dict:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": tree.map_structure(position, model._inputs_struct),
-        "output_layers": tree.map_structure(position, model._outputs_struct),
+        "input_layers": tree.map_structure(end, model._inputs_struct),
+        "output_layers": tree.map_structure(end, model._outputs_struct),
     }
 
 
@@ -68,7 +74,7 @@ def _node(tensor) -> Node:
 
 
 def _first_call(operation) -> int:
-    """Keras counts the making of a nested functional model as its first call."""
+    """For a model's inputs and outputs Keras counts the making of a nested functional model as its first call."""
     from swiftbn.models.functional import Functional
 
     return 1 if isinstance(operation, Functional) else 0
@@ -93,8 +99,7 @@ def functional_from_config(cls, config: dict, custom_objects=None):
         calls.extend((layer, node) for node in data["inbound_nodes"])
 
     def tensor(name: str, node_index: int, tensor_index: int):
-        layer = layers[name]
-        return layer._inbound_nodes[node_index - _first_call(layer)].outputs[tensor_index]
+        return layers[name]._inbound_nodes[node_index].outputs[tensor_index]
 
     def restore(value):
         if isinstance(value, dict):
@@ -118,7 +123,7 @@ def functional_from_config(cls, config: dict, custom_objects=None):
             except (IndexError, KeyError):
                 waiting.append((layer, node))
                 continue
-            layer(*args, **kwargs)
+            layer(*args, **_accepted(layer, kwargs))
         if len(waiting) == len(calls):
             names = ", ".join(sorted({layer.name for layer, _ in waiting}))
             raise ValueError(f"Model configuration: the inputs of {names} are not made by any layer")
@@ -126,7 +131,8 @@ def functional_from_config(cls, config: dict, custom_objects=None):
 
     def ends(structure):
         if isinstance(structure, (list, tuple)) and len(structure) == 3 and isinstance(structure[0], str):
-            return tensor(*structure)
+            name, call, index = structure
+            return tensor(name, call - _first_call(layers[name]), index)
         if isinstance(structure, dict):
             return {key: ends(value) for key, value in structure.items()}
         return [ends(value) for value in structure]
@@ -134,6 +140,13 @@ def functional_from_config(cls, config: dict, custom_objects=None):
     inputs, outputs = ends(config["input_layers"]), ends(config["output_layers"])
     rest = {k: v for k, v in config.items() if k not in ("layers", "input_layers", "output_layers")}
     return cls(inputs=_single(inputs), outputs=_single(outputs), **rest)
+
+
+def _accepted(operation, kwargs: dict) -> dict:
+    """Keras notes `mask=None` for layers whose calls take no mask here."""
+    parameters = inspect.signature(operation.call).parameters
+    any_name = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return {k: v for k, v in kwargs.items() if v is not None or any_name or k in parameters}
 
 
 def _single(structure):
