@@ -80,3 +80,8 @@ def set_num_threads(count: int) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"Expected the number of threads to be an integer >= 1. Received: count={count!r}")
     _native.set_num_threads(count)
+
+
+# In the package's namespace `config` is the function above; Keras' `config.floatx()` and its like are found on it.
+for _setting in (floatx, set_floatx, epsilon, set_epsilon, image_data_format, set_image_data_format):
+    setattr(config, _setting.__name__, _setting)

@@ -388,3 +388,17 @@ def test_results_do_not_depend_on_the_number_of_threads():
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_in_float64_throughout():
+    swiftbn.config.set_floatx("float64")
+    try:
+        model = Sequential([layers.Dense(8), layers.BatchNormalization(), layers.Dense(3, activation="softmax")])
+        model.compile(swiftbn.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = model.fit(X, LABELS, epochs=3, batch_size=16, verbose=0)
+        assert {w.dtype for w in model.weights} == {"float64"} and model.predict(X, verbose=0).dtype == "float64"
+        assert history.history["loss"][-1] < history.history["loss"][0]
+        expected = crossentropy(np.asarray(model(X.astype("float64")))).mean()
+        assert model.evaluate(X, LABELS, verbose=0)[0] == pytest.approx(expected, rel=1e-10)
+    finally:
+        swiftbn.config.set_floatx("float32")

@@ -34,7 +34,7 @@ def make_step(model, kind: str, data: Data, batch: int) -> Step:
         if kind == "predict":
             outputs = model(x, training=False)
             flat = [_tensor(trace, output) for output in tree.flatten(outputs)]
-            return Step(trace.compile(flat), None, outputs)
+            return Step(trace.compile(flat), None, tree.map_structure(lambda _: None, outputs))
         outputs = model(x, training=kind == "train")
         _check_outputs(model, outputs, y)
         loss = model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=_like(y, weights), training=kind == "train")

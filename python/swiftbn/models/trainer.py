@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import ops, tree
+from swiftbn.config import floatx
 from swiftbn.models._labels import check_labels
 from swiftbn.models.data import Data, order_targets
 from swiftbn.tensor import KerasTensor
@@ -213,7 +214,7 @@ class Trainer:
         wanted = iter(self._input_dtypes(len(tree.flatten(data.x))))
 
         def symbolic(array):
-            dtype = next(wanted) or ("float32" if array.dtype.kind == "f" else array.dtype.name)
+            dtype = next(wanted) or (floatx() if array.dtype.kind == "f" else array.dtype.name)
             return KerasTensor((None, *array.shape[1:]), dtype)
 
         x = tree.map_structure(symbolic, data.x)
