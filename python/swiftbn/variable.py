@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import _native, naming
-from swiftbn.dtypes import is_float_dtype, standardize_dtype, to_host_array
+from swiftbn.dtypes import standardize_dtype, to_host_array
 from swiftbn.tensor import Operators, Tensor
 from swiftbn.trace import current_trace, suspend_trace
 
@@ -160,15 +160,16 @@ class Variable(Operators):
         value = "" if current_trace() is not None else f", value={self._view}"
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}{value}>"
 
-    def __deepcopy__(self, memo):
-        copy = Variable(self._view, dtype=self.dtype, trainable=self._trainable, name=self.name)
-        copy.path, copy.regularizer, copy.constraint = self.path, self.regularizer, self.constraint
-        memo[id(self)] = copy
-        return copy
+    def __reduce__(self):
+        """For copies and pickles: the value as an array, in memory of its own."""
+        state = {"path": self.path, "regularizer": self.regularizer, "constraint": self.constraint}
+        return _restore, (self._view.copy(), self._trainable, self.name, state)
 
 
-def is_float_variable(variable) -> bool:
-    return isinstance(variable, Variable) and is_float_dtype(variable.dtype)
+def _restore(value: np.ndarray, trainable: bool, name: str, state: dict) -> Variable:
+    variable = Variable(value, dtype=value.dtype.name, trainable=trainable, name=name)
+    variable.__dict__.update(state)
+    return variable
 
 
 def _checked_shape(shape, path: str) -> tuple:

@@ -178,6 +178,13 @@ def test_losses_must_fit_the_outputs():
         network.fit(X, y, verbose=0)
 
 
+def test_targets_that_do_not_fit_the_loss_name_both_shapes():
+    network = Sequential([Input((4,)), layers.Dense(2)])
+    network.compile("adam", "mse")
+    with pytest.raises(ValueError, match=r"y has shape \(20, 5\), the output has shape \(20, 2\)"):
+        network.fit(X, np.ones((20, 5)), verbose=0)
+
+
 def test_nothing_to_train():
     network = Sequential([Input((4,)), layers.Flatten()])
     network.compile("adam", "mse")

@@ -119,6 +119,21 @@ def test_one_batch_normalization_at_two_channel_counts_names_both_shapes():
     assert "(None, 26, 26, 32)" in text and "(None, 24, 24, 64)" in text and "'bn'" in text and "'conv'" in text
 
 
+def test_batch_normalization_of_integers_and_of_nothing():
+    layer = layers.BatchNormalization()
+    integers = RANDOM.integers(0, 9, size=(6, 3))
+    np.testing.assert_allclose(layer(integers), layer(integers.astype("float32")))
+    assert layer(np.zeros((0, 3))).shape == (0, 3)
+    before = layer.get_weights()
+    with pytest.raises(ValueError, match=r"not empty.*\(0, 3\)"):
+        layer(np.zeros((0, 3)), training=True)
+    for a, b in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for bad in (np.ones((2, 3), complex), np.full((2, 3), None)):
+        with pytest.raises(TypeError, match="real number dtype"):
+            layer(bad)
+
+
 def test_weights_are_views_of_native_memory():
     layer = layers.BatchNormalization()
     layer(ROWS)

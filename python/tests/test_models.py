@@ -1,5 +1,8 @@
 """Sequential, functional and subclassed models: structure, names, shapes, state, configuration."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -278,3 +281,22 @@ def test_random_shapes_of_the_batch():
     model = Model(x, Sampling()([layers.Dense(2)(x), layers.Dense(2)(x)]))
     assert model.output_shape == (None, 2)
     assert model.predict(np.ones((5, 3)), batch_size=2, verbose=0).shape == (5, 2)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("make", [small_sequential, branches], ids=lambda function: function.__name__)
+def test_copies_are_independent(make, duplicate):
+    model = make()
+    x = [RANDOM.normal(size=(6, *tensor.shape[1:])).astype("float32") for tensor in model.inputs]
+    y = [RANDOM.normal(size=(6, *tensor.shape[1:])).astype("float32") for tensor in model.outputs]
+    x, y = (v[0] if len(v) == 1 else v for v in (x, y))
+    model.compile("adam", "mse")
+    model.fit(x, y, epochs=1, verbose=0)
+    before = model.get_weights()
+    twin = duplicate(model)
+    assert [w.path for w in twin.weights] == [w.path for w in model.weights] and not twin.compiled
+    twin.compile("adam", "mse")
+    twin.fit(x, y, epochs=1, verbose=0)
+    assert not np.array_equal(twin.get_weights()[0], before[0])
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -134,3 +134,15 @@ def test_nothing_changes_when_the_function_fails():
         grad(function)(X)
     assert float(count) == 0
     assert swiftbn.trace.current_trace() is None
+
+
+def test_training_by_hand_with_an_optimizer():
+    weight = Variable(np.zeros((3, 1)))
+    target = X @ np.array([[1.0], [2.0], [3.0]])
+    step = value_and_grad(lambda w: ops.mean(ops.square(X @ w - target)))
+    optimizer = swiftbn.optimizers.Adam(0.1)
+    first, _ = step(weight)
+    for _ in range(300):
+        value, gradient = step(weight)
+        optimizer.apply([gradient], [weight])
+    assert value < 1e-3 * first and int(optimizer.iterations) == 300

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from swiftbn import constraints, initializers, ops, regularizers
+from swiftbn.dtypes import is_float_dtype
 from swiftbn.layers._arguments import known_channels, number, only
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
@@ -120,6 +121,13 @@ class BatchNormalization(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels}, built_shape=input_shape)
 
     def call(self, inputs, training=None, mask=None):
+        if not is_float_dtype(dtype_of(inputs)):
+            inputs = to_dtype(inputs, self.dtype)
+        if training and self.trainable and 0 in inputs.shape:
+            raise ValueError(
+                f"BatchNormalization '{self.name}': expected a batch that is not empty in training. "
+                f"Received: inputs of shape {tuple(inputs.shape)}"
+            )
         parameters = [p for p in (self.gamma, self.beta) if p is not None]
         attributes = {"axis": self.axis, "epsilon": self.epsilon, "scale": self.scale, "center": self.center}
         if not (training and self.trainable):

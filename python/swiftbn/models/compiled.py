@@ -53,13 +53,23 @@ class CompiledLoss:
         for index, loss in enumerate(self.losses):
             if loss is None:
                 continue
-            value = loss(targets[index], outputs[index], sample_weight=weights[index])
+            value = self._value(index, targets[index], outputs[index], weights[index])
             if self.trackers:
                 self.trackers[index].update_state(value, sample_weight=float(batch))
             if self.weights[index] is not None:
                 value = ops.multiply(value, float(self.weights[index]))
             total = value if total is None else ops.add(total, value)
         return total
+
+    def _value(self, index: int, target, output, weight):
+        loss = self.losses[index]
+        try:
+            return loss(target, output, sample_weight=weight)
+        except (ValueError, TypeError) as error:
+            raise type(error)(
+                f"loss {_loss_name(loss)} does not fit: y has shape {tuple(target.shape)}, the output has shape "
+                f"{tuple(output.shape)}: {error}"
+            ) from error
 
     @property
     def metrics(self) -> list:

@@ -38,6 +38,11 @@ class Trainer:
     def _clear_programs(self) -> None:
         self._programs = {}
 
+    def __getstate__(self) -> dict:
+        """For copies and pickles, which are not compiled: an optimizer belongs to the weights it was made for."""
+        nothing = dict.fromkeys(self._trainer_attributes)
+        return {**self.__dict__, **nothing, "_programs": {}, "loss": None}
+
     # Configuration
 
     def compile(
