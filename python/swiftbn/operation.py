@@ -97,26 +97,31 @@ class Operation:
 
 
 class FunctionOperation(Operation):
-    """A function of `swiftbn.ops` called on symbolic tensors."""
+    """A function of `swiftbn.ops` called on symbolic tensors.
 
-    def __init__(self, function, name: str | None = None):
+    Args:
+        function: the function without what makes it an operation.
+        name: unique name, by default the function's with a number.
+        attributes: arguments by name that every call is given.
+    """
+
+    def __init__(self, function, name: str | None = None, attributes: dict | None = None):
         super().__init__(name or naming.auto_name(function.__name__))
         self.function = function
+        self.attributes = attributes or {}
 
     def call(self, *args, **kwargs):
-        return self.function(*args, **kwargs)
+        return self.function(*args, **{**self.attributes, **kwargs})
 
-    def get_config(self) -> dict:
-        return {"name": self.name, "function": self.function.__name__}
+    def __getstate__(self) -> dict:
+        """The function by its name, as pickle finds the operation that was made of it under that name."""
+        return {**self.__dict__, "function": self.function.__name__}
 
-    @classmethod
-    def from_config(cls, config: dict) -> FunctionOperation:
+    def __setstate__(self, state: dict) -> None:
         from swiftbn import ops
 
-        function = getattr(ops, config["function"], None)
-        if function is None or not hasattr(function, "__wrapped__"):
-            raise ValueError(f"Expected the name of a function of swiftbn.ops. Received: {config['function']!r}")
-        return cls(function.__wrapped__, config["name"])
+        self.__dict__.update(state)
+        self.function = getattr(ops, state["function"]).__wrapped__
 
 
 def operation(function):

@@ -1,6 +1,7 @@
 """Sequential, functional and subclassed models: structure, names, shapes, state, configuration."""
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -216,11 +217,11 @@ def test_subclass_that_is_functional():
 
 
 def test_weights_are_taken_in_order():
-    model, copy = small_sequential(), small_sequential()
+    model, twin = small_sequential(), small_sequential()
     x = RANDOM.normal(size=(3, 4)).astype("float32")
-    assert not np.array_equal(model(x), copy(x))
-    copy.set_weights(model.get_weights())
-    np.testing.assert_array_equal(model(x), copy(x))
+    assert not np.array_equal(model(x), twin(x))
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(model(x), twin(x))
 
 
 def nested():
@@ -228,6 +229,14 @@ def nested():
     inner = Model(x, layers.Dense(3)(x), name="inner")
     outside = Input((4,))
     return Model(outside, ops.add(inner(outside), inner(layers.Dense(4)(outside)) * 2.0))
+
+
+def with_many_functions():
+    x = Input((3, 4), name="x")
+    y = ops.mean(x, axis=(1,), keepdims=True) + x[:, ::-1] * np.ones((3, 4), "float32")
+    y = ops.pad(ops.concatenate([y, x[..., :2]], axis=-1), ((0, 0), (1, 1), (0, 0)))
+    y = ops.reshape(ops.where(y > 0, y, ops.relu6(y)), (-1, 30))
+    return Model(x, ops.softmax(ops.clip(y, -1.0, 1.0), axis=-1))
 
 
 def ends_in_a_model():
@@ -239,17 +248,21 @@ def ends_in_a_model():
 
 
 @pytest.mark.parametrize(
-    "make", [small_sequential, branches, nested, ends_in_a_model], ids=lambda function: function.__name__
+    "make",
+    [small_sequential, branches, nested, ends_in_a_model, with_many_functions],
+    ids=lambda function: function.__name__,
 )
 def test_configuration_round_trip(make):
     model = make()
-    copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
+    config = json.loads(json.dumps(model.get_config()))
+    twin = type(model).from_config(config)
+    twin.set_weights(model.get_weights())
     x = [RANDOM.normal(size=(3, *tensor.shape[1:])).astype("float32") for tensor in model.inputs]
     x = x[0] if len(x) == 1 else x
-    for a, b in zip(swiftbn.tree.flatten(model(x)), swiftbn.tree.flatten(copy(x)), strict=False):
+    for a, b in zip(swiftbn.tree.flatten(model(x)), swiftbn.tree.flatten(twin(x)), strict=False):
         np.testing.assert_array_equal(a, b)
-    assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    assert twin.get_config() == model.get_config()
 
 
 def test_masks_that_keras_notes_are_left_out():
@@ -262,8 +275,8 @@ def test_masks_that_keras_notes_are_left_out():
 
 
 def test_configuration_of_an_unbuilt_sequential():
-    copy = Sequential.from_config(Sequential([layers.Dense(3)]).get_config())
-    assert not copy.built and copy(np.ones((2, 5))).shape == (2, 3)
+    twin = Sequential.from_config(Sequential([layers.Dense(3)]).get_config())
+    assert not twin.built and twin(np.ones((2, 5))).shape == (2, 3)
 
 
 def test_random_shapes_of_the_batch():

@@ -5,7 +5,15 @@ from __future__ import annotations
 import inspect
 
 from swiftbn import tree
-from swiftbn.operation import Node
+from swiftbn.models.operation_config import (
+    call_arguments,
+    is_operation_config,
+    operation_config,
+    operation_from_config,
+    plain,
+    restored,
+)
+from swiftbn.operation import FunctionOperation, Node
 from swiftbn.tensor import KerasTensor
 
 
@@ -35,19 +43,20 @@ def functional_config(model) -> dict:
             "config": {"shape": list(x.shape), "dtype": x.dtype, "keras_history": position(x)},
         }
 
+    def call_config(args, kwargs) -> dict:
+        args, kwargs = tree.map_structure(tensor_config, (list(args), kwargs))
+        return {"args": plain(args), "kwargs": plain(kwargs)}
+
     layers = []
     for operation in model._operations:
-        config = serialize_keras_object(operation)
-        config["name"] = operation.name
-        config["inbound_nodes"] = [
-            {
-                "args": _plain(tree.map_structure(tensor_config, list(node.args))),
-                "kwargs": _plain(tree.map_structure(tensor_config, node.kwargs)),
-            }
-            for node in operation._inbound_nodes
-            if id(node) in included and node.inputs
-        ]
-        layers.append(config)
+        calls = [node for node in operation._inbound_nodes if id(node) in included and node.inputs]
+        if isinstance(operation, FunctionOperation):
+            config, args = operation_config(operation, calls[0])
+            nodes = [call_config(args, {})]
+        else:
+            config = serialize_keras_object(operation)
+            nodes = [call_config(node.args, node.kwargs) for node in calls]
+        layers.append({**config, "name": operation.name, "inbound_nodes": nodes})
     return {
         "name": model.name,
         "trainable": model.trainable,
@@ -55,17 +64,6 @@ def functional_config(model) -> dict:
         "input_layers": tree.map_structure(end, model._inputs_struct),
         "output_layers": tree.map_structure(end, model._outputs_struct),
     }
-
-
-def _plain(structure):
-    """Tuples as Keras writes them."""
-    if isinstance(structure, dict):
-        return {key: _plain(value) for key, value in structure.items()}
-    if isinstance(structure, list):
-        return [_plain(value) for value in structure]
-    if isinstance(structure, tuple):
-        return {"class_name": "__tuple__", "items": [_plain(value) for value in structure]}
-    return structure
 
 
 def _node(tensor) -> Node:
@@ -91,25 +89,23 @@ def functional_from_config(cls, config: dict, custom_objects=None):
     layers: dict = {}
     calls: list = []
     for data in config["layers"]:
-        layer = deserialize_keras_object(
-            {key: value for key, value in data.items() if key != "inbound_nodes"},
-            custom_objects=custom_objects,
-        )
+        if is_operation_config(data):
+            layer = operation_from_config(restored(data))
+        else:
+            own = {key: value for key, value in data.items() if key != "inbound_nodes"}
+            layer = deserialize_keras_object(own, custom_objects=custom_objects)
         layers[data["name"]] = layer
         calls.extend((layer, node) for node in data["inbound_nodes"])
 
     def tensor(name: str, node_index: int, tensor_index: int):
         return layers[name]._inbound_nodes[node_index].outputs[tensor_index]
 
-    def restore(value):
+    def tensors_in(value):
         if isinstance(value, dict):
-            kind = value.get("class_name")
-            if kind == "__keras_tensor__":
+            if value.get("class_name") == "__keras_tensor__":
                 return tensor(*value["config"]["keras_history"])
-            if kind == "__tuple__":
-                return tuple(restore(item) for item in value["items"])
-            return {key: restore(item) for key, item in value.items()}
-        return [restore(item) for item in value] if isinstance(value, list) else value
+            return {key: tensors_in(item) for key, item in value.items()}
+        return [tensors_in(item) for item in value] if isinstance(value, list) else value
 
     while calls:
         waiting = []
@@ -119,11 +115,14 @@ def functional_from_config(cls, config: dict, custom_objects=None):
                 waiting.append((layer, node))
                 continue
             try:
-                args, kwargs = restore(node["args"]), restore(node["kwargs"])
+                args, kwargs = restored(tensors_in([node["args"], node["kwargs"]]))
             except (IndexError, KeyError):
                 waiting.append((layer, node))
                 continue
-            layer(*args, **_accepted(layer, kwargs))
+            if isinstance(layer, FunctionOperation):
+                layer(**call_arguments(layer, args), **kwargs)
+            else:
+                layer(*args, **_accepted(layer, kwargs))
         if len(waiting) == len(calls):
             names = ", ".join(sorted({layer.name for layer, _ in waiting}))
             raise ValueError(f"Model configuration: the inputs of {names} are not made by any layer")

@@ -1,0 +1,126 @@
+"""Functions of `swiftbn.ops` in functional models, as the dictionaries that Keras 3 writes for its own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+import numpy as np
+
+from swiftbn import ops
+from swiftbn.operation import FunctionOperation, Node
+
+# Parameters that are given in the call; Keras keeps the others in the operation's configuration.
+_CALL_PARAMETERS = frozenset(
+    "x x1 x2 xs condition inputs kernel target output indices variable fill_value constant_values key".split()
+)
+# Modules of Keras' operation classes where it is not keras.src.ops.numpy.
+_MODULES = {
+    "nn": "average_pool binary_crossentropy categorical_crossentropy conv elu gelu hard_sigmoid hard_silu leaky_relu "
+    "log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 selu sigmoid silu softmax "
+    "softplus softsign sparse_categorical_crossentropy",
+    "math": "erf logsumexp rsqrt",
+    "core": "cast convert_to_tensor stop_gradient unstack",
+    "linalg": "norm",
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+_CLASS_NAMES = {"getitem": "GetItem", "abs": "Absolute"}
+
+
+def _class_name(function_name: str) -> str:
+    return _CLASS_NAMES.get(function_name) or "".join(part.capitalize() for part in function_name.split("_"))
+
+
+@functools.cache
+def _functions() -> dict:
+    """Functions of `swiftbn.ops` that can be part of a model, by the names of Keras' classes."""
+    found = {
+        _class_name(f.__name__): f.__wrapped__ for f in vars(ops).values() if hasattr(f, "__wrapped__") and callable(f)
+    }
+    found["Abs"] = found["Absolute"]
+    return found
+
+
+def operation_config(operation: FunctionOperation, node: Node) -> tuple[dict, list]:
+    """The configuration of a function called by a node, and the arguments of the call."""
+    function = operation.function
+    bound = inspect.signature(function).bind(*node.args, **{**operation.attributes, **node.kwargs})
+    bound.apply_defaults()
+    call = [value for name, value in bound.arguments.items() if name in _CALL_PARAMETERS]
+    rest = {name: plain(value) for name, value in bound.arguments.items() if name not in _CALL_PARAMETERS}
+    module = _MODULE_OF.get(function.__name__, "numpy")
+    class_name = _class_name(function.__name__)
+    config = {
+        "module": f"keras.src.ops.{module}",
+        "class_name": class_name,
+        "config": {"name": operation.name, **rest},
+        "registered_name": class_name,
+    }
+    return config, call
+
+
+def is_operation_config(data: dict) -> bool:
+    return str(data.get("module")).startswith("keras.src.ops.")
+
+
+def operation_from_config(data: dict) -> FunctionOperation:
+    """An operation from what `operation_config`, or Keras, wrote.
+
+    Raises:
+        ValueError: a function, or an argument of one, that is not supported.
+    """
+    function = _functions().get(data["class_name"])
+    if function is None:
+        raise ValueError(f"Unknown operation {data['module']}.{data['class_name']}: swiftbn.ops does not have it")
+    config = dict(data["config"])
+    name = config.pop("name", None)
+    parameters = inspect.signature(function).parameters
+    unknown = {key: value for key, value in config.items() if key not in parameters and value not in (None, False)}
+    if unknown:
+        raise ValueError(f"{data['class_name']}: arguments that are not supported. Received: {unknown}")
+    attributes = {key: value for key, value in config.items() if key in parameters}
+    return FunctionOperation(function, name, attributes)
+
+
+def call_arguments(operation: FunctionOperation, args: list) -> dict:
+    """The arguments of a call by name, from a list without those that are in the configuration."""
+    names = [name for name in inspect.signature(operation.function).parameters if name in _CALL_PARAMETERS]
+    found = dict(zip(names, args, strict=False))
+    if isinstance(found.get("key"), list):
+        # JSON has no tuples, and x[a, b] is not x[[a, b]].
+        found["key"] = tuple(found["key"])
+    return found
+
+
+def plain(value):
+    """Tuples (as lists), slices, arrays and the like as Keras writes them."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, slice):
+        parts = {"start": value.start, "stop": value.stop, "step": value.step}
+        return {"class_name": "__slice__", "config": {key: plain(part) for key, part in parts.items()}}
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(value, np.ndarray):
+        return {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def restored(value):
+    """The reverse of `plain`."""
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind, config = value.get("class_name"), value.get("config", {})
+    if kind == "__slice__":
+        return slice(*(restored(config[key]) for key in ("start", "stop", "step")))
+    if kind == "__ellipsis__":
+        return Ellipsis
+    if kind in ("__numpy__", "__tensor__"):
+        return np.array(config["value"], dtype=config["dtype"])
+    return {key: restored(item) for key, item in value.items()}
