@@ -101,6 +101,8 @@ def branches():
 def test_functional_with_shared_layers_and_several_ends():
     model = branches()
     assert model.input_names == ["a", "b"] and model.output_names == ["first", "second"]
+    # Keras' order: deeper layers first, then as a search from the outputs meets them.
+    assert [w.path.split("/")[-2] for w in model.weights[::2]] == ["adapt", "shared", "first", "second"]
     xa, xb = RANDOM.normal(size=(6, 4)).astype("float32"), RANDOM.normal(size=(6, 3)).astype("float32")
 
     def dense(name, x):
@@ -196,6 +198,18 @@ def test_subclassed_model_finds_layers_in_containers():
     model.trainable = True
     assert len(model.trainable_weights) == 10
     assert model.get_config()["units"] == 3
+
+
+def test_a_frozen_model_trains_nothing_in_it():
+    dense = layers.Dense(2)
+    model = Sequential([Input((3,)), dense], trainable=False)
+    assert dense.trainable and model.trainable_weights == [] == model.trainable_variables
+    assert len(model.non_trainable_weights) == 2
+    before = model.get_weights()
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 3)), np.zeros((4, 2)), verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_build_without_data():

@@ -32,7 +32,7 @@ def test_fit_learns_and_reports_like_keras():
     history = model.fit(X, LABELS, epochs=30, batch_size=16, validation_data=(X[:20], LABELS[:20]), verbose=0)
     assert set(history.history) == {"accuracy", "loss", "val_accuracy", "val_loss"}
     assert history.epoch == list(range(30)) and len(history.history["loss"]) == 30
-    assert history.history["accuracy"][-1] > 0.9 and history.history["loss"][-1] < 0.3 < history.history["loss"][0]
+    assert history.history["accuracy"][-1] > 0.85 and history.history["loss"][-1] < 0.3 < history.history["loss"][0]
     loss, accuracy = model.evaluate(X[:20], LABELS[:20], verbose=0)
     assert loss == pytest.approx(history.history["val_loss"][-1], rel=1e-5)
     assert accuracy == pytest.approx(history.history["val_accuracy"][-1], rel=1e-5)

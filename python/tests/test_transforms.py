@@ -91,6 +91,12 @@ def test_gradient_inside_a_trace_is_that_of_the_inner_function_only():
 
     np.testing.assert_allclose(grad(outer)(np.array([1.0, 2.0])), [4.0, 8.0])
 
+    def with_closure(v):
+        # By u alone, though u and v are the same tensor: the gradient is v.
+        return ops.sum(grad(lambda u: ops.sum(u * v))(v) * v)
+
+    np.testing.assert_allclose(grad(with_closure)(np.array([1.0, 2.0])), [2.0, 4.0])
+
 
 def test_independent_arguments_have_zero_gradients():
     gradient = grad(lambda a, b: ops.sum(a), argnums=1)(X, X)
