@@ -316,6 +316,23 @@ def test_set_weights_checks_before_it_changes():
     np.testing.assert_array_equal(layer.kernel.numpy(), before[0] + 1)
 
 
+def test_own_variables_are_checked_before_they_are_taken():
+    layer = layers.Dense(3)
+    layer(ROWS)
+    store = {}
+    layer.save_own_variables(store)
+    store = {name: np.array(value) for name, value in store.items()}
+    before = layer.get_weights()
+    with pytest.raises(ValueError, match=r"bias of shape \(3,\).*\(4,\)"):
+        layer.load_own_variables({"0": store["0"] + 1, "1": np.zeros(4)})
+    with pytest.raises(ValueError, match="2 variables"):
+        layer.load_own_variables({"0": store["0"]})
+    for old, new in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    layer.load_own_variables({"0": store["0"] + 1, "1": store["1"]})
+    np.testing.assert_array_equal(layer.kernel.numpy(), before[0] + 1)
+
+
 CONFIGURED = [
     layers.Dense(3, activation="relu", use_bias=False, name="x", trainable=False),
     layers.Conv2D(3, 2, padding="same", data_format="channels_first"),

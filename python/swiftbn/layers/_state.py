@@ -100,7 +100,7 @@ class State(Tracking):
         """Takes the layer's own variables from a store that `save_own_variables` filled.
 
         Raises:
-            ValueError: another number of variables, or one of another shape.
+            ValueError: another number of variables, or one of another shape; nothing is changed then.
         """
         variables = self._own_variables()
         if len(store.keys()) != len(variables):
@@ -108,8 +108,15 @@ class State(Tracking):
                 f"Layer '{self.name}' expects {len(variables)} variables "
                 f"({', '.join(v.name for v in variables) or 'none'}). Received: {len(store.keys())}"
             )
-        for index, variable in enumerate(variables):
-            variable.assign(np.asarray(store[str(index)]))
+        values = [np.asarray(store[str(index)]) for index in range(len(variables))]
+        for variable, value in zip(variables, values, strict=True):
+            if value.shape != variable.shape:
+                raise ValueError(
+                    f"Layer '{self.name}': expected {variable.path} of shape {variable.shape}. "
+                    f"Received: shape {value.shape}"
+                )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
     def _flatten_layers(self, include_self: bool = True) -> list:
         found = [self] if include_self else []

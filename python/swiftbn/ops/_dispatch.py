@@ -8,7 +8,6 @@ from swiftbn import _native
 from swiftbn.config import floatx
 from swiftbn.dtypes import is_float_dtype, result_dtype, to_host_array
 from swiftbn.tensor import KerasTensor, Tensor
-from swiftbn.trace import current_trace
 from swiftbn.variable import Variable
 
 
@@ -114,10 +113,6 @@ def to_float(x):
     """The tensor itself, or in `floatx()` when it holds integers."""
     x = resolve(x)
     return x if is_float_dtype(dtype_of(x)) else to_dtype(x, floatx())
-
-
-def active_trace():
-    return current_trace()
 
 
 def normalize_axis(axis, ndim: int, name: str) -> int:
