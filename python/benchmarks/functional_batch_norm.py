@@ -1,6 +1,6 @@
 """`swiftbn.functional.batch_norm` and its backward and inference forms against PyTorch, as users call them.
 
-    python python/benchmarks/functional_batch_norm.py [--threads 1]
+python python/benchmarks/functional_batch_norm.py [--threads 1]
 """
 
 import argparse

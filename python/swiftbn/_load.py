@@ -51,7 +51,9 @@ def _choose() -> Path:
         if wanted not in built:
             raise ImportError(f"swiftbn: SWIFTBN_ISA is {wanted!r}, but only {', '.join(built)} are built")
         if wanted not in able:
-            raise ImportError(f"swiftbn: SWIFTBN_ISA is {wanted!r}, but this processor runs {', '.join(able) or 'none'}")
+            raise ImportError(
+                f"swiftbn: SWIFTBN_ISA is {wanted!r}, but this processor runs {', '.join(able) or 'none'}"
+            )
         return _library(wanted)
     usable = [level for level in built if level in able]
     if not usable:

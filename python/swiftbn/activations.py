@@ -3,21 +3,71 @@
 from __future__ import annotations
 
 from swiftbn import _registry, ops
-from swiftbn.ops import (
-    elu,
-    gelu,
-    hard_sigmoid,
-    leaky_relu,
-    log_softmax,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    softsign,
-    tanh,
-)
+
+
+def elu(x, alpha=1.0):
+    """x where x > 0, else alpha·(eˣ - 1)."""
+    return ops.elu(x, alpha=alpha)
+
+
+def gelu(x, approximate=False):
+    """x·Φ(x), Φ being the normal distribution function; by tanh if `approximate`."""
+    return ops.gelu(x, approximate=approximate)
+
+
+def hard_sigmoid(x):
+    """min(max(x/6 + 1/2, 0), 1)."""
+    return ops.hard_sigmoid(x)
+
+
+def leaky_relu(x, negative_slope=0.2):
+    """x where x > 0, else negative_slope·x."""
+    return ops.leaky_relu(x, negative_slope=negative_slope)
+
+
+def log_softmax(x, axis=-1):
+    """log(softmax(x)) along an axis."""
+    return ops.log_softmax(x, axis=axis)
+
+
+def relu6(x):
+    """min(max(x, 0), 6)."""
+    return ops.relu6(x)
+
+
+def selu(x):
+    """scale·elu(x, alpha) with the self-normalizing constants of Klambauer et al. 2017."""
+    return ops.selu(x)
+
+
+def sigmoid(x):
+    """1 / (1 + e⁻ˣ)."""
+    return ops.sigmoid(x)
+
+
+def silu(x):
+    """x·sigmoid(x), also called swish."""
+    return ops.silu(x)
+
+
+def softmax(x, axis=-1):
+    """exp(x) / Σ exp(x) along an axis."""
+    return ops.softmax(x, axis=axis)
+
+
+def softplus(x):
+    """log(1 + eˣ)."""
+    return ops.softplus(x)
+
+
+def softsign(x):
+    """x / (1 + |x|)."""
+    return ops.softsign(x)
+
+
+def tanh(x):
+    """The hyperbolic tangent."""
+    return ops.tanh(x)
 
 
 def linear(x):
@@ -36,9 +86,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
         return ops.relu(x)
     from swiftbn.layers import ReLU
 
-    return ReLU(max_value=max_value, negative_slope=negative_slope, threshold=threshold).call(
-        ops.convert_to_tensor(x)
-    )
+    return ReLU(max_value=max_value, negative_slope=negative_slope, threshold=threshold).call(ops.convert_to_tensor(x))
 
 
 def mish(x):

@@ -57,9 +57,7 @@ def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=
     return _native.batch_norm_backward(dy, x, gamma, mean, inv_std, axis=axis, out=out, copy=copy)
 
 
-def batch_norm_inference(
-    x, gamma, beta, moving_mean, moving_variance, *, axis=-1, epsilon=1e-3, out=None, copy=True
-):
+def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-1, epsilon=1e-3, out=None, copy=True):
     """Normalizes each channel by given statistics.
 
     Formula: ``y = gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta``.

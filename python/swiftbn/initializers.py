@@ -141,9 +141,7 @@ class VarianceScaling(RandomInitializer):
         if not scale > 0:
             raise ValueError(f"VarianceScaling: expected scale > 0. Received: scale={scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(
-                f"VarianceScaling: expected mode 'fan_in', 'fan_out' or 'fan_avg'. Received: {mode!r}"
-            )
+            raise ValueError(f"VarianceScaling: expected mode 'fan_in', 'fan_out' or 'fan_avg'. Received: {mode!r}")
         if distribution == "normal":
             distribution = "truncated_normal"
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):

@@ -6,7 +6,10 @@ import math
 import sys
 
 _EVENTS = [
-    f"on_{mode}{part}_{edge}" for mode in ("train", "test", "predict") for part in ("", "_batch") for edge in ("begin", "end")
+    f"on_{mode}{part}_{edge}"
+    for mode in ("train", "test", "predict")
+    for part in ("", "_batch")
+    for edge in ("begin", "end")
 ] + ["on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end"]
 
 

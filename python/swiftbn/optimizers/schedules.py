@@ -35,9 +35,7 @@ def _number(step):
 class ExponentialDecay(LearningRateSchedule):
     """initial·rate^(step / decay_steps); in whole decay_steps if `staircase`."""
 
-    def __init__(
-        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"
-    ):
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
         self.decay_rate = decay_rate
@@ -63,9 +61,7 @@ class ExponentialDecay(LearningRateSchedule):
 class InverseTimeDecay(ExponentialDecay):
     """initial / (1 + rate·step / decay_steps); in whole decay_steps if `staircase`."""
 
-    def __init__(
-        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="InverseTimeDecay"
-    ):
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="InverseTimeDecay"):
         super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
 
     def __call__(self, step):

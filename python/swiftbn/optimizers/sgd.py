@@ -55,9 +55,7 @@ class SGD(Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         slots = [self.momentums[self._get_variable_index(variable)]] if self.momentum else []
-        new = call(
-            "sgd", variable, gradient, learning_rate, *slots, momentum=self.momentum, nesterov=self.nesterov
-        )
+        new = call("sgd", variable, gradient, learning_rate, *slots, momentum=self.momentum, nesterov=self.nesterov)
         for target, value in zip([variable, *slots], new, strict=True):
             target.assign(value)
 

@@ -80,9 +80,7 @@ def print_summary(
         f" Non-trainable params: {_count(model.non_trainable_weights):,} ({_size(model.non_trainable_weights)})",
     ]
     if model.optimizer is not None and model.optimizer.built:
-        lines.append(
-            f" Optimizer params: {_count(model.optimizer.variables):,} ({_size(model.optimizer.variables)})"
-        )
+        lines.append(f" Optimizer params: {_count(model.optimizer.variables):,} ({_size(model.optimizer.variables)})")
     memory = io.StringIO()
     console = Console(width=line_length) if print_fn is None else Console(width=line_length or 80, file=memory)
     console.print(table)
