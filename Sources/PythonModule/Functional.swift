@@ -2,198 +2,221 @@ import CPython
 import Runtime
 import Tensor
 
-/// `batch_norm`, `batch_norm_backward`, `batch_norm_inference` on arrays, straight to the kernels.
+/// `batch_norm`, `batch_norm_backward`, `batch_norm_inference` on arrays, straight to the kernels. All arguments are
+/// positional and must be there: swiftbn/functional.py has the names and the defaults.
 let functionalMethods: [(name: String, method: Method, doc: String)] = [
   (
     "batch_norm",
-    { _, arguments, count, keywords in
+    { _, arguments, count, _ in
       guarded {
-        let a = try Arguments(
-          "batch_norm", ["x", "gamma", "beta", "axis", "epsilon", "out", "copy"], positional: 3, arguments, count,
-          keywords)
-        return try Call.run("batch_norm", a, tensor: 0, axis: 3, copy: 6) { call in
-          let x = try call.view(0)
-          let (gamma, beta) = (try call.optionalView(1), try call.optionalView(2))
-          let y = try call.output(a.optional(5), like: 0)
-          let (mean, inverseStd) = (try call.statistics(x), try call.statistics(x))
-          let epsilon = try a.optional(4).map { try number($0, "batch_norm: epsilon") } ?? 1e-3
+        try FunctionalCall.run("batch_norm", arguments, count, expected: 7) { call in
+          let x = try call.tensor(0, "x")
+          let job = try FunctionalBatchNorm("batch_norm", x, axis: call.axis(3))
+          let (gamma, beta) = (try call.optionalTensor(1, "gamma"), try call.optionalTensor(2, "beta"))
+          let epsilon = try number(call[4], "batch_norm: epsilon")
+          let y = try call.output(5, like: x, call.object(0))
+          let (mean, inverseStd) = (try call.vector(x.dtype, job.channels), try call.vector(x.dtype, job.channels))
           try call.compute(x) {
-            try FunctionalBatchNorm.forward(
-              x, gamma: gamma, beta: beta, axis: call.axis, epsilon: epsilon, y: y, mean: mean,
-              inverseStd: inverseStd)
+            try job.forward(gamma: gamma, beta: beta, epsilon: epsilon, y: y, mean: mean, inverseStd: inverseStd)
           }
         }
       }
-    }, "batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True) -> (y, mean, inv_std)"
+    }, "batch_norm(x, gamma, beta, axis, epsilon, out, copy, /) -> (y, mean, inv_std)"
   ),
   (
     "batch_norm_backward",
-    { _, arguments, count, keywords in
+    { _, arguments, count, _ in
       guarded {
-        let a = try Arguments(
-          "batch_norm_backward", ["dy", "x", "gamma", "mean", "inv_std", "axis", "out", "copy"], positional: 5,
-          arguments, count, keywords)
-        return try Call.run("batch_norm_backward", a, tensor: 1, axis: 5, copy: 7) { call in
-          let x = try call.view(1)
-          let dy = try call.view(0, inOrderOf: x)
-          let gamma = try call.optionalView(2)
-          let (mean, inverseStd) = (try call.view(3), try call.view(4))
-          let dx = try call.output(a.optional(6), like: 1)
-          let (dgamma, dbeta) = (try call.statistics(x), try call.statistics(x))
+        try FunctionalCall.run("batch_norm_backward", arguments, count, expected: 8) { call in
+          let x = try call.tensor(1, "x")
+          let job = try FunctionalBatchNorm("batch_norm_backward", x, axis: call.axis(5))
+          let dy = try call.tensor(0, "dy", inOrderOf: x, call.object(1))
+          let gamma = try call.optionalTensor(2, "gamma")
+          let (mean, inverseStd) = (try call.tensor(3, "mean"), try call.tensor(4, "inv_std"))
+          let dx = try call.output(6, like: x, call.object(1))
+          let (dgamma, dbeta) = (try call.vector(x.dtype, job.channels), try call.vector(x.dtype, job.channels))
           try call.compute(x) {
-            try FunctionalBatchNorm.backward(
-              dy, x, gamma: gamma, mean: mean, inverseStd: inverseStd, axis: call.axis, dx: dx, dgamma: dgamma,
-              dbeta: dbeta)
+            try job.backward(
+              dy: dy, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma, dbeta: dbeta)
           }
         }
       }
-    }, "batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=True) -> (dx, dgamma, dbeta)"
+    }, "batch_norm_backward(dy, x, gamma, mean, inv_std, axis, out, copy, /) -> (dx, dgamma, dbeta)"
   ),
   (
     "batch_norm_inference",
-    { _, arguments, count, keywords in
+    { _, arguments, count, _ in
       guarded {
-        let a = try Arguments(
-          "batch_norm_inference",
-          ["x", "gamma", "beta", "moving_mean", "moving_variance", "axis", "epsilon", "out", "copy"], positional: 5,
-          arguments, count, keywords)
-        return try Call.run("batch_norm_inference", a, tensor: 0, axis: 5, copy: 8) { call in
-          let x = try call.view(0)
-          let (gamma, beta) = (try call.optionalView(1), try call.optionalView(2))
-          let (mean, variance) = (try call.view(3), try call.view(4))
-          let y = try call.output(a.optional(7), like: 0)
-          let epsilon = try a.optional(6).map { try number($0, "batch_norm_inference: epsilon") } ?? 1e-3
+        try FunctionalCall.run("batch_norm_inference", arguments, count, expected: 9) { call in
+          let x = try call.tensor(0, "x")
+          let job = try FunctionalBatchNorm("batch_norm_inference", x, axis: call.axis(5))
+          let (gamma, beta) = (try call.optionalTensor(1, "gamma"), try call.optionalTensor(2, "beta"))
+          let (mean, variance) = (try call.tensor(3, "moving_mean"), try call.tensor(4, "moving_variance"))
+          let epsilon = try number(call[6], "batch_norm_inference: epsilon")
+          let y = try call.output(7, like: x, call.object(0))
           try call.compute(x) {
-            try FunctionalBatchNorm.inference(
-              x, gamma: gamma, beta: beta, movingMean: mean, movingVariance: variance, axis: call.axis,
-              epsilon: epsilon, y: y)
+            try job.inference(
+              gamma: gamma, beta: beta, movingMean: mean, movingVariance: variance, epsilon: epsilon, y: y)
           }
         }
       }
-    },
-    "batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-1, epsilon=1e-3, out=None, copy=True)"
-      + " -> y"
+    }, "batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, axis, epsilon, out, copy, /) -> y"
   ),
 ]
 
-/// One call in progress: holds views and new objects, and lets go of all of them whatever happens.
-private struct Call {
-  let name: String
-  let arguments: Arguments
-  let axis: Int
-  let copies: Bool
-  private var views: [View] = []
-  /// Copies made at the boundary.
-  private var copied: [Int: Object] = [:]
-  private var results: [Object] = []
+/// One call in progress: it holds views and new arrays, and lets go of all of them whatever happens. Nothing here
+/// allocates unless an argument has to be copied or an error is reported: small calls are all overhead.
+private struct FunctionalCall: ~Copyable {
+  private let name: String
+  private let arguments: UnsafePointer<Object?>
+  private let copies: Bool
+  /// Views do not move: some exporters point into them.
+  private let views: UnsafeMutablePointer<Py_buffer>
+  private var viewCount = 0
+  private var copied: [(index: Int, array: Object)] = []
+  private var results = InlineArray<3, Object?>(repeating: nil)
+  private var resultCount = 0
+
+  /// Most arguments and outputs that any of the functions views.
+  private static let maximumViews = 8
 
   /// Runs the body; its outputs, in the order in which they were made, are returned (one alone, several as a tuple).
+  ///
+  /// - Parameter expected: number of arguments; the last one is `copy`.
+  @inline(__always)
   static func run(
-    _ name: String, _ arguments: Arguments, tensor: Int, axis: Int, copy: Int, _ body: (inout Call) throws -> Void
+    _ name: String, _ arguments: UnsafePointer<Object?>?, _ count: Int, expected: Int,
+    _ body: (inout FunctionalCall) throws -> Void
   ) throws -> Object {
-    var call = Call(
-      name: name, arguments: arguments,
-      axis: try arguments.optional(axis).map { try integer($0, "\(name): axis") } ?? -1,
-      copies: arguments.optional(copy).map { PyObject_IsTrue($0) == 1 } ?? true)
-    defer { call.release() }
-    do { try body(&call) } catch {
-      call.results.forEach { Py_DecRef($0) }
-      throw error
+    guard let arguments, count == expected else {
+      throw Failure.type("\(name)() takes \(expected) positional arguments, got \(count)")
     }
-    if call.results.count == 1 { return call.results[0] }
-    return try pythonTuple(call.results)
+    let copies = PyObject_IsTrue(arguments[expected - 1])
+    guard copies >= 0 else { throw PythonError() }
+    return try withUnsafeTemporaryAllocation(of: Py_buffer.self, capacity: maximumViews) { views in
+      var call = FunctionalCall(
+        name: name, arguments: arguments, copies: copies == 1, views: views.baseAddress.unsafelyUnwrapped)
+      do {
+        try body(&call)
+        let result = try call.packed()
+        call.release()
+        return result
+      } catch {
+        for index in 0..<call.resultCount { Py_DecRef(call.results[index]) }
+        call.release()
+        throw error
+      }
+    }
   }
 
-  private init(name: String, arguments: Arguments, axis: Int, copies: Bool) {
+  private init(
+    name: String, arguments: UnsafePointer<Object?>, copies: Bool, views: UnsafeMutablePointer<Py_buffer>
+  ) {
     self.name = name
     self.arguments = arguments
-    self.axis = axis
     self.copies = copies
+    self.views = views
   }
 
-  private mutating func release() {
-    for index in views.indices { views[index].release() }
-    copied.values.forEach { Py_DecRef($0) }
+  private mutating func packed() throws -> Object {
+    if resultCount == 1 { return results[0].unsafelyUnwrapped }
+    let tuple = try checked(PyTuple_New(resultCount))
+    for index in 0..<resultCount { PyTuple_SetItem(tuple, index, results[index]) }
+    return tuple
   }
 
-  private mutating func look(_ object: Object, _ argument: String, writable: Bool = false) throws -> StridedTensor {
-    let view = try View(object, "\(name): \(argument)", writable: writable)
-    views.append(view)
-    guard let dtype = view.dtype else {
-      throw Failure.type(
-        "\(name): \(argument) has elements of format '\(view.format)', expected float32 or float64")
-    }
-    return StridedTensor(pointer: view.pointer, dtype: dtype, shape: view.shape, strides: view.strides)
+  private func release() {
+    for index in 0..<viewCount { PyBuffer_Release(views + index) }
+    for (_, array) in copied { Py_DecRef(array) }
   }
 
-  func label(_ index: Int) -> String { arguments.names[index] }
+  // MARK: Arguments
 
-  /// An argument as a tensor. Memory with gaps is copied once, unless copy=False.
-  mutating func view(_ index: Int, inOrderOf model: StridedTensor? = nil) throws -> StridedTensor {
-    let object = try arguments.required(index)
-    let tensor = try look(object, label(index))
-    guard copies, !fits(tensor, model) else { return tensor }
+  subscript(index: Int) -> Object { arguments[index].unsafelyUnwrapped }
+
+  func axis(_ index: Int) throws -> Int { try integer(self[index], "\(name): axis") }
+
+  /// The argument, or the copy made of it.
+  func object(_ index: Int) -> Object { copied.first { $0.index == index }?.array ?? self[index] }
+
+  /// An argument as a tensor. Memory with gaps, or in another order than `model`'s, is copied once if that is allowed.
+  mutating func tensor(
+    _ index: Int, _ argument: String, inOrderOf model: StridedTensor? = nil, _ modelObject: Object? = nil
+  ) throws -> StridedTensor {
+    let tensor = try view(self[index], argument)
+    guard copies else { return tensor }
     let copy: Object
-    if let model, tensor.shape == model.shape {
-      // In the memory order of the other tensor: fill an array like it.
-      copy = try Module.numpy.makeEmpty(like: copied[1] ?? arguments.required(1))
-      copied[index] = copy
-      try Module.numpy.copy(object, to: copy)
+    if let model, let modelObject, tensor.hasSameShape(as: model) {
+      if tensor.dtype != model.dtype || tensor.hasSameStrides(as: model) { return tensor }
+      copy = try Module.numpy.makeEmpty(like: modelObject)
+      copied.append((index, copy))
+      try Module.numpy.copy(self[index], to: copy)
     } else {
-      copy = try Module.numpy.contiguous(object)
-      copied[index] = copy
+      if tensor.isGapless { return tensor }
+      copy = try Module.numpy.contiguous(self[index])
+      copied.append((index, copy))
     }
-    return try look(copy, label(index))
+    viewCount -= 1
+    PyBuffer_Release(views + viewCount)
+    return try view(copy, argument)
   }
 
-  mutating func optionalView(_ index: Int) throws -> StridedTensor? {
-    arguments.optional(index) == nil ? nil : try view(index)
+  mutating func optionalTensor(_ index: Int, _ argument: String) throws -> StridedTensor? {
+    sbn_is_none(self[index]) != 0 ? nil : try tensor(index, argument)
   }
 
-  /// No gaps, in the model's order of axes if there is one.
-  private func fits(_ tensor: StridedTensor, _ model: StridedTensor?) -> Bool {
-    if let model, tensor.shape == model.shape {
-      return tensor.shape.dims.indices.allSatisfy { tensor.shape[$0] == 1 || tensor.strides[$0] == model.strides[$0] }
+  @inline(__always)
+  private mutating func view(_ object: Object, _ argument: String, writable: Bool = false) throws -> StridedTensor {
+    let view = views + viewCount
+    try acquire(view, object, writable: writable) { "\(name): \(argument)" }
+    viewCount += 1
+    guard let dtype = view.pointee.dtype else {
+      throw Failure.type(
+        "\(name): \(argument) has elements of format '\(view.pointee.formatText)', expected float32 or float64")
     }
-    var step = 1
-    for axis in tensor.shape.dims.indices.filter({ tensor.shape[$0] != 1 }).sorted(by: {
-      tensor.strides[$0] < tensor.strides[$1]
-    }) {
-      if tensor.strides[axis] != step { return false }
-      step *= tensor.shape[axis]
-    }
-    return true
+    return StridedTensor(
+      pointer: view.pointee.buf, dtype: dtype, rank: Int(view.pointee.ndim), extents: view.pointee.shape,
+      strides: view.pointee.strides)
   }
 
-  /// The array given as `out`, or a new one in the memory order of an argument.
-  mutating func output(_ given: Object?, like index: Int) throws -> StridedTensor {
-    if let given {
-      let tensor = try look(given, "out", writable: true)
-      Py_IncRef(given)
-      results.append(given)
-      return tensor
-    }
-    let array = try Module.numpy.makeEmpty(like: copied[index] ?? arguments.required(index))
-    results.append(array)
-    return try look(array, "out", writable: true)
+  // MARK: Outputs
+
+  private mutating func result(_ array: Object) {
+    results[resultCount] = array
+    resultCount += 1
   }
 
-  /// A new (C,) array; when the axis is out of range, which is reported later, an empty one.
-  mutating func statistics(_ x: StridedTensor) throws -> StridedTensor {
-    let rank = x.shape.rank
-    let isValid = axis >= -rank && axis < rank && x.dtype.isFloat
-    let channels = isValid ? x.shape[axis < 0 ? axis + rank : axis] : 0
-    let array = try Module.numpy.makeEmpty(TensorType(x.dtype, [channels]))
-    results.append(array)
-    return try look(array, "statistics", writable: true)
+  /// The array given as `out`, or a new one like an argument.
+  mutating func output(_ index: Int, like model: StridedTensor, _ modelObject: Object) throws -> StridedTensor {
+    if sbn_is_none(self[index]) == 0 {
+      let out = try view(self[index], "out", writable: true)
+      Py_IncRef(self[index])
+      result(self[index])
+      return out
+    }
+    let array: Object
+    if model.isRowMajor, let extents = model.extents {
+      array = try Module.numpy.makeEmpty(UnsafeBufferPointer(start: extents, count: model.rank), model.dtype)
+    } else {
+      array = try Module.numpy.makeEmpty(like: modelObject)
+    }
+    result(array)
+    return try view(array, "out", writable: true)
+  }
+
+  /// A new array of one axis.
+  mutating func vector(_ dtype: DType, _ extent: Int) throws -> StridedTensor {
+    let array = try Module.numpy.makeEmpty(extent, dtype)
+    result(array)
+    return try view(array, "output", writable: true)
   }
 
   /// Runs the kernel, without the GIL when it takes longer than giving it up does.
+  @inline(__always)
   func compute(_ x: StridedTensor, _ body: () throws -> Void) throws {
-    if x.shape.count < 16_384 { return try body() }
+    if x.count < 16_384 { return try body() }
     let thread = PyEval_SaveThread()
-    let result = Result(catching: body)
-    PyEval_RestoreThread(thread)
-    try result.get()
+    defer { PyEval_RestoreThread(thread) }
+    try body()
   }
 }

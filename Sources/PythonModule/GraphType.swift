@@ -24,11 +24,11 @@ func makeGraphType() throws -> Object {
         { object, arguments, count, keywords in
           guarded {
             let a = try Arguments("constant", ["array"], positional: 1, arguments, count, keywords)
-            var view = try View(a.required(0), "array")
+            let view = try View(a.required(0), "array")
             defer { view.release() }
-            let buffer = try view.tensor("array")
-            let bytes = UnsafeRawBufferPointer(start: buffer.pointer, count: buffer.type.byteCount)
-            return try index(unwrap(object!, Graph.self).constant(buffer.type, bytes))
+            let type = view.buffer.type
+            let bytes = UnsafeRawBufferPointer(start: view.buffer.pointer, count: type.byteCount)
+            return try index(unwrap(object!, Graph.self).constant(type, bytes))
           }
         }, "constant(array) -> int; the array is copied."
       ),

@@ -89,12 +89,14 @@ func string(_ object: Object, _ argument: String) throws -> String {
   return String(decoding: UnsafeRawBufferPointer(start: bytes, count: length), as: UTF8.self)
 }
 
-func integer(_ object: Object, _ argument: String) throws -> Int {
-  guard sbn_is_float(object) == 0 else { throw Failure.type("\(argument) is float, expected int") }
+func integer(_ object: Object, _ argument: @autoclosure () -> String) throws -> Int {
+  guard sbn_is_float(object) == 0 else { throw Failure.type("\(argument()) is float, expected int") }
   let value = PyNumber_AsSsize_t(object, PyExc_OverflowError)
   if value == -1, PyErr_Occurred() != nil {
+    let isTooLarge = PyErr_ExceptionMatches(PyExc_OverflowError) != 0
     PyErr_Clear()
-    throw Failure.type("\(argument) is \(typeName(object)), expected int")
+    if isTooLarge { throw Failure.value("\(argument()) does not fit 64 bits") }
+    throw Failure.type("\(argument()) is \(typeName(object)), expected int")
   }
   return value
 }

@@ -58,8 +58,9 @@ func run(_ program: Program, _ inputs: [Object], indices: Object?, out: Object?)
   var rowView: View?
   defer { rowView?.release() }
   if let indices {
-    rowView = try View(indices, "indices")
-    let tensor = try rowView!.tensor("indices")
+    let view = try View(indices, "indices")
+    rowView = view
+    let tensor = view.buffer
     guard tensor.type.dtype == .int64, tensor.type.shape.rank == 1 else {
       throw Failure.type("indices are \(tensor.type), expected int64(n,)")
     }

@@ -3,193 +3,177 @@ import Tensor
 
 /// Batch normalization on callers' memory, straight to the kernels.
 ///
-/// Tensors are described by shape and element strides; any memory order without gaps is worked on in place.
-public struct StridedTensor {
-  public let pointer: UnsafeMutableRawPointer?
-  public let dtype: DType
-  public let shape: Shape
-  public let strides: [Int]
+/// Everything is checked before anything is written. Tensors of any memory order without gaps are worked on in place.
+public struct FunctionalBatchNorm {
+  private let name: String
+  private let x: StridedTensor
+  private let triple: NormalizationShape
 
-  public init(pointer: UnsafeMutableRawPointer?, dtype: DType, shape: Shape, strides: [Int]) {
-    self.pointer = pointer
-    self.dtype = dtype
-    self.shape = shape
-    self.strides = strides
-  }
+  /// Extent of the channel axis.
+  public var channels: Int { triple.channels }
 
-  /// Bytes from the first element to the last, for memory without gaps.
-  var byteCount: Int { shape.count * dtype.size }
-
-  func overlaps(_ other: StridedTensor) -> Bool {
-    guard let p = pointer, let q = other.pointer, byteCount > 0, other.byteCount > 0 else { return false }
-    return p < q + other.byteCount && q < p + byteCount
-  }
-
-  /// The tensor as (outer, C, inner) around an axis, nil when its memory has gaps or repeats.
-  func triple(axis: Int) -> (outer: Int, channels: Int, inner: Int)? {
-    // Walk from the innermost axis outwards: each step must be the product of the extents inside it.
-    let order = shape.dims.indices.filter { shape[$0] != 1 }.sorted { strides[$0] < strides[$1] }
-    var (step, inner) = (1, 1)
-    var seenAxis = false
-    for axisNow in order {
-      guard strides[axisNow] == step else { return nil }
-      if axisNow == axis { seenAxis = true } else if !seenAxis { inner *= shape[axisNow] }
-      step *= shape[axisNow]
-    }
-    let channels = shape[axis]
-    if !seenAxis { return (1, channels, shape.count) }
-    return (channels * inner > 0 ? shape.count / (channels * inner) : 0, channels, inner)
-  }
-}
-
-/// Checks that the three functions share. Everything is checked before anything is written.
-struct BatchNormCheck {
-  let name: String
-  let x: StridedTensor
-  let channels: Int
-  let triple: NormalizationShape
-
-  init(_ name: String, _ x: StridedTensor, axis: Int) throws {
-    self.name = name
-    self.x = x
+  /// Checks x and finds its channels.
+  ///
+  /// - Parameters:
+  ///   - name: what error texts begin with.
+  ///   - axis: the channel axis; negative ones count from the end.
+  public init(_ name: String, _ x: StridedTensor, axis: Int) throws {
     guard x.dtype.isFloat else {
       throw Failure.type("\(name): x has dtype \(x.dtype), expected float32 or float64")
     }
-    guard x.shape.rank >= 2 else {
+    guard x.rank >= 2 else {
       throw Failure.value("\(name): x has shape \(x.shape), expected rank >= 2")
     }
-    let axis = try normalizeAxis(axis, rank: x.shape.rank, name)
-    channels = x.shape[axis]
-    guard x.shape.count > 0 else {
+    let axis = try normalizeAxis(axis, rank: x.rank, name)
+    guard x.count > 0 else {
       throw Failure.value("\(name): x has shape \(x.shape), expected at least one value per channel")
     }
+    guard x.pointer != nil else { throw Failure.value("\(name): x is NULL") }
     guard let triple = x.triple(axis: axis) else {
-      throw Failure.value("\(name): x is not contiguous in any order of its axes (copy=False)")
+      throw Failure.value("\(name): x is not contiguous in any order of its axes, and copying is not allowed")
     }
-    self.triple = NormalizationShape(outer: triple.outer, channels: triple.channels, inner: triple.inner)
+    (self.name, self.x, self.triple) = (name, x, triple)
   }
 
-  /// A (C,) argument.
-  func parameter(_ tensor: StridedTensor?, _ argument: String) throws {
-    guard let tensor else { return }
-    guard tensor.dtype == x.dtype else {
-      throw Failure.type("\(name): \(argument) has dtype \(tensor.dtype), expected \(x.dtype) as x has")
+  /// y = γ·(x - μ)/√(σ² + ε) + β by the batch's own μ and σ² (biased); also μ and 1/√(σ² + ε). y may be x.
+  ///
+  /// Source: Ioffe & Szegedy 2015, arXiv 1502.03167, algorithm 1.
+  public func forward(
+    gamma: StridedTensor?, beta: StridedTensor?, epsilon: Double, y: StridedTensor, mean: StridedTensor,
+    inverseStd: StridedTensor
+  ) throws {
+    try checkEpsilon(epsilon)
+    try checkParameter(gamma, "gamma")
+    try checkParameter(beta, "beta")
+    try checkParameter(mean, "mean")
+    try checkParameter(inverseStd, "inv_std")
+    try checkOutput(y, mayBe: x, "x")
+    try checkApart(
+      [MemorySpan("out", y), MemorySpan("mean", mean), MemorySpan("inv_std", inverseStd)],
+      from: [MemorySpan("gamma", gamma), MemorySpan("beta", beta)])
+    try checkApart([MemorySpan("mean", mean), MemorySpan("inv_std", inverseStd)], from: [MemorySpan("x", x)])
+    func apply<T: KernelScalar>(_ t: T.Type) {
+      batchNormForward(
+        x.elements(t), gamma: gamma?.elements(t), beta: beta?.elements(t), y.mutableElements(t),
+        mean: mean.mutableElements(t), variance: nil, inverseStd: inverseStd.mutableElements(t), triple,
+        epsilon: epsilon, relu: false)
     }
-    guard tensor.shape == [channels] else {
-      throw Failure.value("\(name): \(argument) has shape \(tensor.shape), expected (C,) = (\(channels),)")
-    }
-    guard channels <= 1 || tensor.strides == [1] else {
-      throw Failure.value("\(name): \(argument) is not contiguous")
-    }
+    if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
   }
 
-  /// A tensor in the shape and memory order of x.
-  func like(_ tensor: StridedTensor, _ argument: String) throws {
-    guard tensor.dtype == x.dtype else {
-      throw Failure.type("\(name): \(argument) has dtype \(tensor.dtype), expected \(x.dtype) as x has")
+  /// Gradients of `forward` from the statistics that it gave; dx may be dy.
+  ///
+  /// With d = x - μ, s = 1/√(σ² + ε) and n values per channel: dβ = Σdy, dγ = s·Σ(dy·d),
+  /// dx = γ·s·(dy - dβ/n - d·s·dγ/n).
+  public func backward(
+    dy: StridedTensor, gamma: StridedTensor?, mean: StridedTensor, inverseStd: StridedTensor, dx: StridedTensor,
+    dgamma: StridedTensor, dbeta: StridedTensor
+  ) throws {
+    try checkLike(dy, "dy")
+    try checkParameter(gamma, "gamma")
+    try checkParameter(mean, "mean")
+    try checkParameter(inverseStd, "inv_std")
+    try checkParameter(dgamma, "dgamma")
+    try checkParameter(dbeta, "dbeta")
+    try checkOutput(dx, mayBe: dy, "dy")
+    try checkApart(
+      [MemorySpan("out", dx), MemorySpan("dgamma", dgamma), MemorySpan("dbeta", dbeta)],
+      from: [
+        MemorySpan("x", x), MemorySpan("gamma", gamma), MemorySpan("mean", mean), MemorySpan("inv_std", inverseStd),
+      ])
+    try checkApart([MemorySpan("dgamma", dgamma), MemorySpan("dbeta", dbeta)], from: [MemorySpan("dy", dy)])
+    func apply<T: KernelScalar>(_ t: T.Type) {
+      batchNormBackward(
+        dy.elements(t), x.elements(t), gamma: gamma?.elements(t), mean: mean.elements(t),
+        inverseStd: inverseStd.elements(t), dx: dx.mutableElements(t), dgamma: dgamma.mutableElements(t),
+        dbeta: dbeta.mutableElements(t), triple)
     }
-    guard tensor.shape == x.shape else {
-      throw Failure.value("\(name): \(argument) has shape \(tensor.shape), expected \(x.shape) as x has")
-    }
-    for axis in 0..<x.shape.rank where x.shape[axis] != 1 && tensor.strides[axis] != x.strides[axis] {
-      throw Failure.value(
-        "\(name): \(argument) has strides \(tensor.strides), expected \(x.strides) as x has (in elements)")
-    }
+    if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
   }
 
-  /// `out` may be one of `same` exactly, but overlap nothing otherwise.
-  func output(_ out: StridedTensor, same: [StridedTensor], apart: [(StridedTensor?, String)]) throws {
-    try like(out, "out")
-    for tensor in same where out.overlaps(tensor) && out.pointer != tensor.pointer {
-      throw Failure.value("\(name): out overlaps an input in part, expected the same memory or none of it")
+  /// y = γ·(x - moving mean)/√(moving variance + ε) + β. y may be x.
+  public func inference(
+    gamma: StridedTensor?, beta: StridedTensor?, movingMean: StridedTensor, movingVariance: StridedTensor,
+    epsilon: Double, y: StridedTensor
+  ) throws {
+    try checkEpsilon(epsilon)
+    try checkParameter(gamma, "gamma")
+    try checkParameter(beta, "beta")
+    try checkParameter(movingMean, "moving_mean")
+    try checkParameter(movingVariance, "moving_variance")
+    try checkOutput(y, mayBe: x, "x")
+    try checkApart(
+      [MemorySpan("out", y)],
+      from: [
+        MemorySpan("gamma", gamma), MemorySpan("beta", beta), MemorySpan("moving_mean", movingMean),
+        MemorySpan("moving_variance", movingVariance),
+      ])
+    func apply<T: KernelScalar>(_ t: T.Type) {
+      batchNormInference(
+        x.elements(t), gamma: gamma?.elements(t), beta: beta?.elements(t), movingMean: movingMean.elements(t),
+        movingVariance: movingVariance.elements(t), y.mutableElements(t), triple, epsilon: epsilon, relu: false)
     }
-    for case (let tensor?, let argument) in apart where out.overlaps(tensor) {
-      throw Failure.value("\(name): out overlaps \(argument), expected memory of its own")
-    }
+    if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
   }
+}
 
-  func epsilon(_ epsilon: Double) throws {
+// MARK: Checks
+
+extension FunctionalBatchNorm {
+  private func checkEpsilon(_ epsilon: Double) throws {
     guard epsilon > 0, epsilon.isFinite else {
       throw Failure.value("\(name): epsilon is \(epsilon), expected a finite number > 0")
     }
   }
-}
 
-private func read<T>(_ tensor: StridedTensor, _: T.Type) -> UnsafePointer<T> {
-  UnsafePointer(tensor.pointer!.assumingMemoryBound(to: T.self))
-}
-
-private func write<T>(_ tensor: StridedTensor, _: T.Type) -> UnsafeMutablePointer<T> {
-  tensor.pointer!.assumingMemoryBound(to: T.self)
-}
-
-public enum FunctionalBatchNorm {
-  /// y, mean and 1/√(σ² + ε) of a training step; y may be x.
-  public static func forward(
-    _ x: StridedTensor, gamma: StridedTensor?, beta: StridedTensor?, axis: Int, epsilon: Double, y: StridedTensor,
-    mean: StridedTensor, inverseStd: StridedTensor
-  ) throws {
-    let check = try BatchNormCheck("batch_norm", x, axis: axis)
-    try check.epsilon(epsilon)
-    try check.parameter(gamma, "gamma")
-    try check.parameter(beta, "beta")
-    try check.parameter(mean, "mean")
-    try check.parameter(inverseStd, "inv_std")
-    try check.output(y, same: [x], apart: [(gamma, "gamma"), (beta, "beta")])
-    func apply<T: KernelScalar>(_ t: T.Type) {
-      batchNormForward(
-        read(x, t), gamma: gamma.map { read($0, t) }, beta: beta.map { read($0, t) }, write(y, t),
-        mean: write(mean, t), variance: nil, inverseStd: write(inverseStd, t), check.triple, epsilon: epsilon,
-        relu: false)
+  private func checkType(_ tensor: StridedTensor, _ argument: String) throws {
+    guard tensor.dtype == x.dtype else {
+      throw Failure.type("\(name): \(argument) has dtype \(tensor.dtype), expected \(x.dtype) as x has")
     }
-    if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
+    guard tensor.pointer != nil || tensor.count == 0 else { throw Failure.value("\(name): \(argument) is NULL") }
   }
 
-  /// dx, dγ and dβ from the statistics that `forward` gave; dx may be dy.
-  public static func backward(
-    _ dy: StridedTensor, _ x: StridedTensor, gamma: StridedTensor?, mean: StridedTensor, inverseStd: StridedTensor,
-    axis: Int, dx: StridedTensor, dgamma: StridedTensor, dbeta: StridedTensor
-  ) throws {
-    let check = try BatchNormCheck("batch_norm_backward", x, axis: axis)
-    try check.like(dy, "dy")
-    try check.parameter(gamma, "gamma")
-    try check.parameter(mean, "mean")
-    try check.parameter(inverseStd, "inv_std")
-    try check.parameter(dgamma, "dgamma")
-    try check.parameter(dbeta, "dbeta")
-    try check.output(
-      dx, same: [dy], apart: [(x, "x"), (gamma, "gamma"), (mean, "mean"), (inverseStd, "inv_std")])
-    func apply<T: KernelScalar>(_ t: T.Type) {
-      batchNormBackward(
-        read(dy, t), read(x, t), gamma: gamma.map { read($0, t) }, mean: read(mean, t),
-        inverseStd: read(inverseStd, t), dx: write(dx, t), dgamma: write(dgamma, t), dbeta: write(dbeta, t),
-        check.triple)
+  /// A (C,) argument.
+  private func checkParameter(_ tensor: StridedTensor?, _ argument: String) throws {
+    guard let tensor else { return }
+    try checkType(tensor, argument)
+    guard tensor.rank == 1, tensor.extent(0) == channels else {
+      throw Failure.value("\(name): \(argument) has shape \(tensor.shape), expected (C,) = (\(channels),)")
     }
-    if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
+    guard tensor.isGapless else {
+      throw Failure.value("\(name): \(argument) is not contiguous, and copying is not allowed")
+    }
   }
 
-  /// y by moving statistics; y may be x.
-  public static func inference(
-    _ x: StridedTensor, gamma: StridedTensor?, beta: StridedTensor?, movingMean: StridedTensor,
-    movingVariance: StridedTensor, axis: Int, epsilon: Double, y: StridedTensor
-  ) throws {
-    let check = try BatchNormCheck("batch_norm_inference", x, axis: axis)
-    try check.epsilon(epsilon)
-    try check.parameter(gamma, "gamma")
-    try check.parameter(beta, "beta")
-    try check.parameter(movingMean, "moving_mean")
-    try check.parameter(movingVariance, "moving_variance")
-    try check.output(
-      y, same: [x],
-      apart: [
-        (gamma, "gamma"), (beta, "beta"), (movingMean, "moving_mean"), (movingVariance, "moving_variance"),
-      ])
-    func apply<T: KernelScalar>(_ t: T.Type) {
-      batchNormInference(
-        read(x, t), gamma: gamma.map { read($0, t) }, beta: beta.map { read($0, t) },
-        movingMean: read(movingMean, t), movingVariance: read(movingVariance, t), write(y, t), check.triple,
-        epsilon: epsilon, relu: false)
+  /// A tensor in the shape and memory order of x.
+  private func checkLike(_ tensor: StridedTensor, _ argument: String) throws {
+    try checkType(tensor, argument)
+    guard tensor.hasSameShape(as: x) else {
+      throw Failure.value("\(name): \(argument) has shape \(tensor.shape), expected \(x.shape) as x has")
     }
-    if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
+    guard tensor.hasSameStrides(as: x) else {
+      throw Failure.value("\(name): \(argument) has its axes in another order in memory than x, expected the same")
+    }
+  }
+
+  /// `out` is one input exactly or apart from it.
+  private func checkOutput(_ out: StridedTensor, mayBe input: StridedTensor, _ argument: String) throws {
+    try checkLike(out, "out")
+    guard out.pointer == input.pointer || !MemorySpan("out", out).overlaps(MemorySpan("", input)) else {
+      throw Failure.value("\(name): out overlaps \(argument) in part, expected the same memory or none of it")
+    }
+  }
+
+  /// Outputs share no memory with each other and none with these inputs.
+  @inline(__always)
+  private func checkApart(_ outputs: [MemorySpan], from inputs: [MemorySpan]) throws {
+    for (index, output) in outputs.enumerated() {
+      for other in outputs[..<index] where output.overlaps(other) { throw overlap(output, other) }
+      for input in inputs where output.overlaps(input) { throw overlap(output, input) }
+    }
+  }
+
+  private func overlap(_ output: MemorySpan, _ other: MemorySpan) -> Failure {
+    .value("\(name): \(output.name) overlaps \(other.name), expected memory of its own")
   }
 }

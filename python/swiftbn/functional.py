@@ -33,7 +33,7 @@ def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
         ValueError: for shapes that do not fit, an axis out of range, a bad epsilon, an empty batch, a read-only or
             partly overlapping ``out``. Nothing has been written then.
     """
-    return _native.batch_norm(x, gamma, beta, axis=axis, epsilon=epsilon, out=out, copy=copy)
+    return _native.batch_norm(x, gamma, beta, axis, epsilon, out, copy)
 
 
 def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=True):
@@ -54,7 +54,7 @@ def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=
     Raises:
         TypeError, ValueError: as `batch_norm`.
     """
-    return _native.batch_norm_backward(dy, x, gamma, mean, inv_std, axis=axis, out=out, copy=copy)
+    return _native.batch_norm_backward(dy, x, gamma, mean, inv_std, axis, out, copy)
 
 
 def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-1, epsilon=1e-3, out=None, copy=True):
@@ -73,5 +73,5 @@ def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-
         TypeError, ValueError: as `batch_norm`.
     """
     return _native.batch_norm_inference(
-        x, gamma, beta, moving_mean, moving_variance, axis=axis, epsilon=epsilon, out=out, copy=copy
+        x, gamma, beta, moving_mean, moving_variance, axis, epsilon, out, copy
     )
