@@ -12,7 +12,7 @@ SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
 demo: build
 	$(RUN) python/examples/demo.py
 
-test: test-swift test-c test-python
+test: test-swift test-python
 
 setup: $(VENV)/.ready
 

@@ -64,7 +64,8 @@ private func expTail(_ r: DoubleLanes) -> DoubleLanes {
 @inline(__always)
 private func exponential(_ x: DoubleLanes) -> DoubleLanes {
   // Beyond these bounds the result is 0 or infinity anyway; NaN passes through the comparisons.
-  let bounded = x.replacing(with: lanes(-746), where: x .< lanes(-746)).replacing(with: lanes(710), where: x .> lanes(710))
+  let bounded = x.replacing(with: lanes(-746), where: x .< lanes(-746)).replacing(
+    with: lanes(710), where: x .> lanes(710))
   let (n, r) = reduceExponent(bounded)
   // 2ⁿ in two factors, so that subnormal results and 2¹⁰²⁴ come out right.
   let half = (n * 0.5).rounded(.down)
@@ -74,7 +75,8 @@ private func exponential(_ x: DoubleLanes) -> DoubleLanes {
 
 @inline(__always)
 private func exponentialMinusOne(_ x: DoubleLanes) -> DoubleLanes {
-  let bounded = x.replacing(with: lanes(-60), where: x .< lanes(-60)).replacing(with: lanes(710), where: x .> lanes(710))
+  let bounded = x.replacing(with: lanes(-60), where: x .< lanes(-60)).replacing(
+    with: lanes(710), where: x .> lanes(710))
   let (n, r) = reduceExponent(bounded)
   let half = (n * 0.5).rounded(.down)
   let (low, high) = (powerOfTwo(half), powerOfTwo(n - half))

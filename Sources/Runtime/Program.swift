@@ -62,7 +62,8 @@ public final class Program: @unchecked Sendable {
       try withUnsafeTemporaryAllocation(of: UnsafeRawPointer?.self, capacity: max(inputs.count, 1)) { pointers in
         for (index, buffer) in inputs.enumerated() {
           if plan.staged[index] {
-            try stage(buffer, rows: rows, as: declared[index].dtype, to: plan.stagingPointer(input: index), names[index])
+            try stage(
+              buffer, rows: rows, as: declared[index].dtype, to: plan.stagingPointer(input: index), names[index])
           }
           pointers[index] = buffer.pointer.map { UnsafeRawPointer($0) }
         }

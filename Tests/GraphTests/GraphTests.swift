@@ -13,7 +13,9 @@ private func message(_ body: () throws -> Void) -> String {
 struct GraphTests {
   private func infer(_ name: String, _ shapes: [[Int]], _ attributes: [String: AttributeValue] = [:]) throws -> Shape {
     let graph = Graph()
-    let inputs = try shapes.enumerated().map { try graph.input("\($0.offset)", TensorType(.float32, Shape($0.element))) }
+    let inputs = try shapes.enumerated().map {
+      try graph.input("\($0.offset)", TensorType(.float32, Shape($0.element)))
+    }
     return try graph.type(of: graph.add(name, inputs, attributes)[0]).shape
   }
 
@@ -47,7 +49,8 @@ struct GraphTests {
         == "batch_norm: gamma has shape (3,), expected (C,) = (4,) for x of shape (2, 4) and axis -1")
     #expect(message { _ = try infer("batch_norm", [[4], [4], [4]]) }.contains("rank >= 2"))
     #expect(
-      message { _ = try infer("batch_norm", [[2, 4], [4], [4]], ["epsilon": .double(.nan)]) }.contains("epsilon is nan"))
+      message { _ = try infer("batch_norm", [[2, 4], [4], [4]], ["epsilon": .double(.nan)]) }.contains("epsilon is nan")
+    )
     #expect(message { _ = try infer("matmul", [[2, 3], [4, 5]]) }.contains("inner extents 3 and 4 differ"))
     #expect(message { _ = try infer("add", [[2, 3], [4]]) }.contains("cannot be broadcast"))
     #expect(message { _ = try infer("relu", [[2]], ["slope": .int(1)]) } == "relu: unknown attribute slope")

@@ -137,7 +137,9 @@ struct GradientTests {
   func pooling(name: String) throws {
     for (size, strides) in [([2, 2], [2, 2]), ([3, 2], [1, 2]), ([2, 3], [3, 1])] {
       for padding in ["valid", "same"] {
-        try checkGradients("\(name) \(size) \(strides) \(padding)", [Reference([2, 5, 6, 3], seed: 51)], tolerance: 1e-5) {
+        try checkGradients(
+          "\(name) \(size) \(strides) \(padding)", [Reference([2, 5, 6, 3], seed: 51)], tolerance: 1e-5
+        ) {
           try $0.add(
             name, $1,
             ["pool_size": .ints(size), "strides": .ints(strides), "padding": .string(padding)])[0]

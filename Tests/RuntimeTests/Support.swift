@@ -89,7 +89,9 @@ func checkGradients(
   let observed = try run(backward, inputs)
   let step = 1e-6
   for (position, index) in wanted.enumerated() {
-    #expect(observed[position].shape == inputs[index].shape, "\(name): shape of gradient \(index)", sourceLocation: sourceLocation)
+    #expect(
+      observed[position].shape == inputs[index].shape, "\(name): shape of gradient \(index)",
+      sourceLocation: sourceLocation)
     for element in inputs[index].values.indices {
       var (up, down) = (inputs, inputs)
       up[index].values[element] += step

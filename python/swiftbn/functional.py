@@ -72,6 +72,4 @@ def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-
     Raises:
         TypeError, ValueError: as `batch_norm`.
     """
-    return _native.batch_norm_inference(
-        x, gamma, beta, moving_mean, moving_variance, axis, epsilon, out, copy
-    )
+    return _native.batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, axis, epsilon, out, copy)

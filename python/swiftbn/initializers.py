@@ -67,7 +67,7 @@ class Identity(Initializer):
 
 
 class RandomInitializer(Initializer):
-    """An initializer with a seed: an integer (the same values at every call), a SeedGenerator, or None for a new seed."""
+    """An initializer with a seed: an integer (the same values at every call), a SeedGenerator, or None."""
 
     def __init__(self, seed=None):
         self._initial_seed = seed

@@ -130,7 +130,8 @@ struct Placement {
     // Outputs take over the memory of inputs that die with their instruction.
     var owner = Array(draft.types.indices)
     for (index, instruction) in draft.instructions.enumerated() {
-      for (position, output) in instruction.outputs.enumerated() where places[output] == nil && roots[output] == output {
+      for (position, output) in instruction.outputs.enumerated() where places[output] == nil && roots[output] == output
+      {
         for input in draft.inPlaceInputs(instruction, output: output).sorted() {
           let old = owner[roots[instruction.inputs[input]]]
           guard places[roots[instruction.inputs[input]]] == nil, last[old] == index + 1, old != owner[output],

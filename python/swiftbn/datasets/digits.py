@@ -19,8 +19,8 @@ def load_data(size=28):
     """The digits, split as the first 1,437 for training and the last 360, by other writers, for testing.
 
     Args:
-        size: 28 for images like MNIST's: each 8 × 8 image is brought to 24 × 24 by bilinear interpolation, with a border of
-            two pixels, and to 0 … 255; 8 for the originals, 0 … 16.
+        size: 28 for images like MNIST's: each 8 × 8 image is brought to 24 × 24 by bilinear interpolation, with a
+            border of two pixels, and to 0 … 255; 8 for the originals, 0 … 16.
 
     Returns:
         ((x_train, y_train), (x_test, y_test)): uint8 arrays (1437, size, size), (1437,), (360, size, size), (360,).

@@ -31,8 +31,8 @@ def load_data(path="mnist.npz"):
     """The data set, as Keras gives it.
 
     The directory of the environment variable SWIFTBN_DATA_DIR is looked into first, for `mnist.npz` or a folder `mnist`
-    with the original files. Else the file is taken from Keras' cache (`~/.keras/datasets`, or under KERAS_HOME), where it is
-    downloaded to first if need be. Checksums are verified in every case.
+    with the original files. Else the file is taken from Keras' cache (`~/.keras/datasets`, or under KERAS_HOME),
+    where it is downloaded to first if need be. Checksums are verified in every case.
 
     Args:
         path: name of the file in the cache, or an absolute path.
