@@ -4,12 +4,48 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 /// Hint: the cache line at `p` will be read soon.
 static inline __attribute__((always_inline)) void sbn_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 
 /// Hint: the cache line at `p` will be written soon.
 static inline __attribute__((always_inline)) void sbn_prefetch_write(const void *p) { __builtin_prefetch(p, 1, 3); }
+
+/// Replaces the first `count` elements of the vector at `v` (of T.Vector's size) by those at `p`; touches no others.
+static inline __attribute__((always_inline)) void sbn_load_part_f32(const float *p, int count, void *v) {
+#ifdef __AVX512F__
+  _mm512_storeu_ps(v, _mm512_mask_loadu_ps(_mm512_loadu_ps(v), (__mmask16)((1u << count) - 1), p));
+#else
+  memcpy(v, p, (size_t)count * sizeof *p);
+#endif
+}
+static inline __attribute__((always_inline)) void sbn_load_part_f64(const double *p, int count, void *v) {
+#ifdef __AVX512F__
+  _mm512_storeu_pd(v, _mm512_mask_loadu_pd(_mm512_loadu_pd(v), (__mmask8)((1u << count) - 1), p));
+#else
+  memcpy(v, p, (size_t)count * sizeof *p);
+#endif
+}
+
+/// Stores the first `count` elements of the vector at `v`; touches no memory behind them.
+static inline __attribute__((always_inline)) void sbn_store_part_f32(float *p, int count, const void *v) {
+#ifdef __AVX512F__
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), _mm512_loadu_ps(v));
+#else
+  memcpy(p, v, (size_t)count * sizeof *p);
+#endif
+}
+static inline __attribute__((always_inline)) void sbn_store_part_f64(double *p, int count, const void *v) {
+#ifdef __AVX512F__
+  _mm512_mask_storeu_pd(p, (__mmask8)((1u << count) - 1), _mm512_loadu_pd(v));
+#else
+  memcpy(p, v, (size_t)count * sizeof *p);
+#endif
+}
 
 /// Tells the processor that this is a spin loop.
 static inline __attribute__((always_inline)) void sbn_pause(void) { __builtin_ia32_pause(); }

@@ -1,113 +1,123 @@
-/// y = exp(x - max x) / sum, row by row; y may be equal to x. A row with NaN becomes NaN.
-@_specialize(where T == Float)
-@_specialize(where T == Double)
+import Parallel
+
+/// y[r, k] = e^x[r, k] / Σⱼ e^x[r, j], stable for any size of x. A row with NaN or +∞, or of -∞ only, gives NaN.
+///
+/// x, y [rows, n]; x and y may be equal.
+@_specialize(where T == Float) @_specialize(where T == Double)
 public func softmax<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, rows: Int, n: Int) {
-  forEachRow(rows, n, (x, y, n)) { context, row in
-    let (x, y, n) = context
-    let (from, to) = (x + row &* n, y + row &* n)
-    let total = exponentials(from, to, n).total
-    let scale = T(1 / total)
-    for i in 0..<n { to[i] *= scale }
+  let perChunk = rowsPerChunk(n)
+  parallel(chunkCount(rows, perChunk), (x, y, rows, n, perChunk)) { context, chunk in
+    let (x, y, rows, n, perChunk) = context
+    for row in chunk &* perChunk..<min(rows, (chunk &+ 1) &* perChunk) {
+      _ = softmaxRow(x + row &* n, y + row &* n, n, rowMaximum(x + row &* n, n))
+    }
   }
 }
 
-/// y = x - log(sum(exp(x))), row by row; y may be equal to x.
-@_specialize(where T == Float)
-@_specialize(where T == Double)
+/// y[r, k] = x[r, k] - log Σⱼ e^x[r, j], stable for any size of x. NaN as in `softmax`.
+///
+/// x, y [rows, n]; x and y may be equal.
+@_specialize(where T == Float) @_specialize(where T == Double)
 public func logSoftmax<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, rows: Int, n: Int) {
-  forEachRow(rows, n, (x, y, n)) { context, row in
-    let (x, y, n) = context
-    let (from, to) = (x + row &* n, y + row &* n)
-    let shift = logSumExp(from, n)
-    for i in 0..<n { to[i] = T(Double(from[i]) - shift) }
+  let perChunk = rowsPerChunk(n)
+  parallel(chunkCount(rows, perChunk), (x, y, rows, n, perChunk)) { context, chunk in
+    let (x, y, rows, n, perChunk) = context
+    for row in chunk &* perChunk..<min(rows, (chunk &+ 1) &* perChunk) {
+      logSoftmaxRow(x + row &* n, y + row &* n, n)
+    }
   }
 }
 
-/// dx = y · (dy - sum(dy · y)), row by row; dx may be equal to dy.
-@_specialize(where T == Float)
-@_specialize(where T == Double)
+/// Gradient of `softmax` from its result: dx = y · (dy - Σⱼ dy·y), row by row.
+///
+/// dy, y, dx [rows, n]; dx may be equal to dy or y.
+@_specialize(where T == Float) @_specialize(where T == Double)
 public func softmaxBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
-  forEachRow(rows, n, (dy, y, dx, n)) { context, row in
-    let (dy, y, dx, n) = context
-    let first = row &* n
-    var dot = 0.0
-    for i in first..<(first &+ n) { dot += Double(dy[i]) * Double(y[i]) }
-    for i in first..<(first &+ n) { dx[i] = y[i] * T(Double(dy[i]) - dot) }
-  }
-}
-
-/// loss = log(sum(exp(x))) - x[label], and probabilities = softmax(x), for each row of logits x. A label that is out of
-/// range gives NaN and reads nothing.
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-public func sparseSoftmaxCrossEntropy<T: KernelScalar>(
-  _ logits: UnsafePointer<T>, labels: UnsafePointer<Int32>, loss: UnsafeMutablePointer<T>,
-  probabilities: UnsafeMutablePointer<T>, rows: Int, n: Int
-) {
-  forEachRow(rows, n, (logits, labels, loss, probabilities, n)) { context, row in
-    let (logits, labels, loss, probabilities, n) = context
-    let (x, p) = (logits + row &* n, probabilities + row &* n)
-    let (maximum, total) = exponentials(x, p, n)
-    let scale = T(1 / total)
-    for i in 0..<n { p[i] *= scale }
-    let label = Int(labels[row])
-    loss[row] = label >= 0 && label < n ? T(maximum - Double(x[label]) + logarithm(total)) : .nan
-  }
-}
-
-/// dlogits = dloss · (probabilities - one-hot label).
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-public func sparseSoftmaxCrossEntropyBackward<T: KernelScalar>(
-  _ dloss: UnsafePointer<T>, probabilities: UnsafePointer<T>, labels: UnsafePointer<Int32>,
-  dlogits: UnsafeMutablePointer<T>, rows: Int, n: Int
-) {
-  forEachRow(rows, n, (dloss, probabilities, labels, dlogits, n)) { context, row in
-    let (dloss, probabilities, labels, dlogits, n) = context
-    let first = row &* n
-    for i in 0..<n { dlogits[first &+ i] = dloss[row] * probabilities[first &+ i] }
-    let label = Int(labels[row])
-    if label >= 0 && label < n { dlogits[first &+ label] = dloss[row] * (probabilities[first &+ label] - 1) }
-  }
-}
-
-/// loss = sum of targets · (log(sum(exp(x))) - x) for each row, and probabilities = softmax(x).
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-public func softmaxCrossEntropy<T: KernelScalar>(
-  _ logits: UnsafePointer<T>, targets: UnsafePointer<T>, loss: UnsafeMutablePointer<T>,
-  probabilities: UnsafeMutablePointer<T>, rows: Int, n: Int
-) {
-  forEachRow(rows, n, (logits, targets, loss, probabilities, n)) { context, row in
-    let (logits, targets, loss, probabilities, n) = context
-    let (x, t, p) = (logits + row &* n, targets + row &* n, probabilities + row &* n)
-    let (maximum, total) = exponentials(x, p, n)
-    let scale = T(1 / total)
-    let shift = maximum + logarithm(total)
-    var sum = 0.0
-    for i in 0..<n {
-      p[i] *= scale
-      // A target of 0 contributes nothing, even where the logit is -infinity.
-      if t[i] != 0 { sum += Double(t[i]) * (shift - Double(x[i])) }
+  let perChunk = rowsPerChunk(n)
+  parallel(chunkCount(rows, perChunk), (dy, y, dx, rows, n, perChunk)) { context, chunk in
+    let (dy, y, dx, rows, n, perChunk) = context
+    for row in chunk &* perChunk..<min(rows, (chunk &+ 1) &* perChunk) {
+      softmaxBackwardRow(dy + row &* n, y + row &* n, dx + row &* n, n)
     }
-    loss[row] = T(sum)
   }
 }
 
-/// dlogits = dloss · (probabilities · sum(targets) - targets).
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-public func softmaxCrossEntropyBackward<T: KernelScalar>(
-  _ dloss: UnsafePointer<T>, probabilities: UnsafePointer<T>, targets: UnsafePointer<T>,
-  dlogits: UnsafeMutablePointer<T>, rows: Int, n: Int
+/// Gradient of `logSoftmax` from its result: dx = dy - e^y · Σⱼ dy, row by row.
+///
+/// dy, y, dx [rows, n]; dx may be equal to dy or y.
+@_specialize(where T == Float) @_specialize(where T == Double)
+public func logSoftmaxBackward<T: KernelScalar>(
+  _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
-  forEachRow(rows, n, (dloss, probabilities, targets, dlogits, n)) { context, row in
-    let (dloss, probabilities, targets, dlogits, n) = context
-    let first = row &* n
-    var mass = 0.0
-    for i in 0..<n { mass += Double(targets[first &+ i]) }
-    for i in first..<(first &+ n) { dlogits[i] = dloss[row] * (probabilities[i] * T(mass) - targets[i]) }
+  let perChunk = rowsPerChunk(n)
+  parallel(chunkCount(rows, perChunk), (dy, y, dx, rows, n, perChunk)) { context, chunk in
+    let (dy, y, dx, rows, n, perChunk) = context
+    for row in chunk &* perChunk..<min(rows, (chunk &+ 1) &* perChunk) {
+      logSoftmaxBackwardRow(dy + row &* n, y + row &* n, dx + row &* n, n)
+    }
+  }
+}
+
+/// Rows of n elements that one chunk works on: about ten microseconds.
+@inline(__always)
+func rowsPerChunk(_ n: Int) -> Int { max(1, 16_384 / max(1, n)) }
+
+@inline(__always)
+func chunkCount(_ rows: Int, _ perChunk: Int) -> Int { (rows &+ perChunk &- 1) / perChunk }
+
+/// Softmax of one row with maximum m; returns Σ e^(x - m).
+@inline(never)
+func softmaxRow<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int, _ m: T) -> Double {
+  let sum = storeExponentials(x, y, n, m)
+  scaleRow(y, n, T(1 / sum))
+  return sum
+}
+
+@inline(never)
+private func logSoftmaxRow<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int) {
+  let width = T.Vector.scalarCount
+  let m = rowMaximum(x, n)
+  let shift = T.Vector(repeating: m)
+  let logSum = T.Vector(repeating: T(scalarLog(sumOfExponentials(x, n, m))))
+  var i = 0
+  while i &+ width <= n {
+    y.store((x.vector(at: i) - shift) - logSum, at: i)
+    i &+= width
+  }
+  if i < n { y.store(n &- i, of: (x.lanes(n &- i, at: i, else: 0) - shift) - logSum, at: i) }
+}
+
+@inline(never)
+private func softmaxBackwardRow<T: KernelScalar>(
+  _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ n: Int
+) {
+  let width = T.Vector.scalarCount
+  let mean = T.Vector(repeating: T(rowDot(dy, y, n, isProduct: true)))
+  var i = 0
+  while i &+ width <= n {
+    dx.store(y.vector(at: i) * (dy.vector(at: i) - mean), at: i)
+    i &+= width
+  }
+  let rest = n &- i
+  if rest > 0 { dx.store(rest, of: y.lanes(rest, at: i, else: 0) * (dy.lanes(rest, at: i, else: 0) - mean), at: i) }
+}
+
+@inline(never)
+private func logSoftmaxBackwardRow<T: KernelScalar>(
+  _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ n: Int
+) {
+  let width = T.Vector.scalarCount
+  let negativeSum = T.Vector(repeating: T(-rowDot(dy, dy, n, isProduct: false)))
+  var i = 0
+  while i &+ width <= n {
+    dx.store(T.multiplyAdd(T.exp(y.vector(at: i)), negativeSum, dy.vector(at: i)), at: i)
+    i &+= width
+  }
+  let rest = n &- i
+  if rest > 0 {
+    let p = T.exp(y.lanes(rest, at: i, else: 0))
+    dx.store(rest, of: T.multiplyAdd(p, negativeSum, dy.lanes(rest, at: i, else: 0)), at: i)
   }
 }
