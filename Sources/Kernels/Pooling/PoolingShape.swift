@@ -1,6 +1,10 @@
-/// Extents of 2-D pooling, channels last. Padding at the bottom and right follows from the output's extents.
-public struct PoolingShape: Sendable {
-  public var n, height, width, channels, poolHeight, poolWidth, strideH, strideW, padTop, padLeft: Int
+/// Sizes of a two-dimensional pooling over x [N, H, W, C], with result y [N, outHeight, outWidth, C].
+///
+/// Window (i, j) covers the rows from i·strideH - padTop and the columns from j·strideW - padLeft; what lies outside of
+/// the image is padding. Bottom and right padding follow from the output's size.
+public struct PoolingShape {
+  public var n, height, width, channels: Int
+  public var poolHeight, poolWidth, strideH, strideW, padTop, padLeft: Int
   public var outHeight, outWidth: Int
 
   public init(
@@ -8,28 +12,27 @@ public struct PoolingShape: Sendable {
     padTop: Int, padLeft: Int, outHeight: Int, outWidth: Int
   ) {
     (self.n, self.height, self.width, self.channels) = (n, height, width, channels)
-    (self.poolHeight, self.poolWidth) = (poolHeight, poolWidth)
-    (self.strideH, self.strideW) = (strideH, strideW)
-    (self.padTop, self.padLeft) = (padTop, padLeft)
-    (self.outHeight, self.outWidth) = (outHeight, outWidth)
+    (self.poolHeight, self.poolWidth, self.strideH, self.strideW) = (poolHeight, poolWidth, strideH, strideW)
+    (self.padTop, self.padLeft, self.outHeight, self.outWidth) = (padTop, padLeft, outHeight, outWidth)
   }
 
-  /// Rows (columns) of x that the window of an output row (column) covers.
+  /// Rows of the image inside the windows of output row `i`; empty when all of them are padding.
   @inline(__always)
-  func rows(_ out: Int) -> Range<Int> {
-    let first = out &* strideH &- padTop
-    return Swift.max(first, 0)..<Swift.max(Swift.min(first &+ poolHeight, height), Swift.max(first, 0))
+  func rows(_ i: Int) -> (start: Int, end: Int) {
+    let first = i &* strideH &- padTop
+    let start = min(max(first, 0), height)
+    return (start, max(start, min(first &+ poolHeight, height)))
   }
 
   @inline(__always)
-  func columns(_ out: Int) -> Range<Int> {
-    let first = out &* strideW &- padLeft
-    return Swift.max(first, 0)..<Swift.max(Swift.min(first &+ poolWidth, width), Swift.max(first, 0))
+  func columns(_ j: Int) -> (start: Int, end: Int) {
+    let first = j &* strideW &- padLeft
+    let start = min(max(first, 0), width)
+    return (start, max(start, min(first &+ poolWidth, width)))
   }
 
-  /// Windows neither overlap nor reach over an edge.
-  var isTiling: Bool {
-    strideH >= poolHeight && strideW >= poolWidth && padTop == 0 && padLeft == 0
-      && (outHeight &- 1) &* strideH &+ poolHeight <= height && (outWidth &- 1) &* strideW &+ poolWidth <= width
-  }
+  @inline(__always)
+  var inputCount: Int { n &* height &* width &* channels }
+  @inline(__always)
+  var outputCount: Int { n &* outHeight &* outWidth &* channels }
 }
