@@ -1,0 +1,79 @@
+/// One step of Adam (Kingma & Ba, 2015) as Keras 3 defines it:
+/// m' = m + (g - m)·(1 - beta1), v' = v + (g² - v)·(1 - beta2), w' = w·(1 - decay) - m'·alpha / (√v' + epsilon).
+///
+/// The caller folds the bias correction of step t into alpha = lr·√(1 - beta2ᵗ) / (1 - beta1ᵗ); decay is lr times the
+/// decoupled weight decay (AdamW), 0 without it. AMSGrad's vHat' = max(vHat, v') takes the place of v' under the root.
+///
+/// All arrays [count]; every output may be equal to its input. Give `vHat` and `vHatOut`, or neither.
+@_specialize(where T == Float) @_specialize(where T == Double)
+public func adamUpdate<T: KernelScalar>(
+  _ w: UnsafePointer<T>, _ g: UnsafePointer<T>, m: UnsafePointer<T>, v: UnsafePointer<T>, vHat: UnsafePointer<T>?,
+  wOut: UnsafeMutablePointer<T>, mOut: UnsafeMutablePointer<T>, vOut: UnsafeMutablePointer<T>,
+  vHatOut: UnsafeMutablePointer<T>?, _ count: Int, alpha: Double, beta1: Double, beta2: Double, epsilon: Double,
+  decay: Double
+) {
+  let slots = AdamSlots(
+    w: w, g: g, m: m, v: v, wOut: wOut, mOut: mOut, vOut: vOut, keep: T(1 - decay), negativeAlpha: T(-alpha),
+    rate1: T(1 - beta1), rate2: T(1 - beta2), epsilon: T(epsilon))
+  if let vHat, let vHatOut {
+    updateWeights(LargestAdam(slots: slots, vHat: vHat, vHatOut: vHatOut), count)
+  } else {
+    updateWeights(slots, count)
+  }
+}
+
+private struct AdamSlots<Scalar: KernelScalar>: WeightUpdate {
+  let w: UnsafePointer<Scalar>
+  let g: UnsafePointer<Scalar>
+  let m: UnsafePointer<Scalar>
+  let v: UnsafePointer<Scalar>
+  let wOut: UnsafeMutablePointer<Scalar>
+  let mOut: UnsafeMutablePointer<Scalar>
+  let vOut: UnsafeMutablePointer<Scalar>
+  let keep: Scalar
+  let negativeAlpha: Scalar
+  let rate1: Scalar
+  let rate2: Scalar
+  let epsilon: Scalar
+
+  /// Stores the moments and returns them.
+  @inline(__always)
+  func moments<Reach: WeightReach>(_ reach: Reach, _ i: Int) -> (m: Scalar.Vector, v: Scalar.Vector)
+  where Reach.Scalar == Scalar {
+    let (gradient, first, second) = (reach.load(g, i), reach.load(m, i), reach.load(v, i))
+    let nextM = Scalar.multiplyAdd(gradient - first, Scalar.Vector(repeating: rate1), first)
+    let nextV = Scalar.multiplyAdd(gradient * gradient - second, Scalar.Vector(repeating: rate2), second)
+    reach.store(nextM, mOut, i)
+    reach.store(nextV, vOut, i)
+    return (nextM, nextV)
+  }
+
+  @inline(__always)
+  func step<Reach: WeightReach>(_ reach: Reach, _ i: Int, _ m: Scalar.Vector, _ v: Scalar.Vector)
+  where Reach.Scalar == Scalar {
+    let change =
+      m * Scalar.Vector(repeating: negativeAlpha) / (Scalar.squareRoot(v) + Scalar.Vector(repeating: epsilon))
+    reach.store(Scalar.multiplyAdd(reach.load(w, i), Scalar.Vector(repeating: keep), change), wOut, i)
+  }
+
+  @inline(__always)
+  func update<Reach: WeightReach>(_ reach: Reach, at i: Int) where Reach.Scalar == Scalar {
+    let (m, v) = moments(reach, i)
+    step(reach, i, m, v)
+  }
+}
+
+/// AMSGrad (Reddi et al., 2018).
+private struct LargestAdam<Scalar: KernelScalar>: WeightUpdate {
+  let slots: AdamSlots<Scalar>
+  let vHat: UnsafePointer<Scalar>
+  let vHatOut: UnsafeMutablePointer<Scalar>
+
+  @inline(__always)
+  func update<Reach: WeightReach>(_ reach: Reach, at i: Int) where Reach.Scalar == Scalar {
+    let (m, v) = slots.moments(reach, i)
+    let largest = Scalar.maximumOrNaN(reach.load(vHat, i), v)
+    reach.store(largest, vHatOut, i)
+    slots.step(reach, i, m, largest)
+  }
+}
