@@ -5,6 +5,7 @@ import Tensor
 final class NumPy {
   private let empty: Object
   private let emptyLike: Object
+  private let asarray: Object
   private let ascontiguousarray: Object
   private let copyto: Object
   /// In the order of `DType`'s raw values.
@@ -17,6 +18,7 @@ final class NumPy {
     defer { Py_DecRef(module) }
     empty = try checked(PyObject_GetAttrString(module, "empty"))
     emptyLike = try checked(PyObject_GetAttrString(module, "empty_like"))
+    asarray = try checked(PyObject_GetAttrString(module, "asarray"))
     ascontiguousarray = try checked(PyObject_GetAttrString(module, "ascontiguousarray"))
     copyto = try checked(PyObject_GetAttrString(module, "copyto"))
     let make = try checked(PyObject_GetAttrString(module, "dtype"))
@@ -62,7 +64,12 @@ final class NumPy {
   }
 
   /// A new array in the memory order of another, never of a subclass.
-  func makeEmpty(like array: Object) throws -> Object { try call(emptyLike, [array], plainArray) }
+  func makeEmpty(like array: Object) throws -> Object {
+    // empty_like itself forgets the memory order of what is not an array.
+    let model = try call(asarray, [array])
+    defer { Py_DecRef(model) }
+    return try call(emptyLike, [model], plainArray)
+  }
 
   /// A C-contiguous copy.
   func contiguous(_ array: Object) throws -> Object { try call(ascontiguousarray, [array]) }
