@@ -54,8 +54,8 @@ public struct FunctionalBatchNorm {
     try checkApart([MemorySpan("mean", mean), MemorySpan("inv_std", inverseStd)], from: [MemorySpan("x", x)])
     func apply<T: KernelScalar>(_ t: T.Type) {
       batchNormForward(
-        x.elements(t), gamma: gamma?.elements(t), beta: beta?.elements(t), y.mutableElements(t),
-        mean: mean.mutableElements(t), variance: nil, inverseStd: inverseStd.mutableElements(t), triple,
+        x: x.elements(t), gamma: gamma?.elements(t), beta: beta?.elements(t), y: y.mutableElements(t),
+        mean: mean.mutableElements(t), variance: nil, inverseStd: inverseStd.mutableElements(t), shape: triple,
         epsilon: epsilon, relu: false)
     }
     if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
@@ -84,9 +84,9 @@ public struct FunctionalBatchNorm {
     try checkApart([MemorySpan("dgamma", dgamma), MemorySpan("dbeta", dbeta)], from: [MemorySpan("dy", dy)])
     func apply<T: KernelScalar>(_ t: T.Type) {
       batchNormBackward(
-        dy.elements(t), x.elements(t), gamma: gamma?.elements(t), mean: mean.elements(t),
+        dy: dy.elements(t), x: x.elements(t), gamma: gamma?.elements(t), mean: mean.elements(t),
         inverseStd: inverseStd.elements(t), dx: dx.mutableElements(t), dgamma: dgamma.mutableElements(t),
-        dbeta: dbeta.mutableElements(t), triple)
+        dbeta: dbeta.mutableElements(t), shape: triple)
     }
     if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
   }
@@ -110,8 +110,9 @@ public struct FunctionalBatchNorm {
       ])
     func apply<T: KernelScalar>(_ t: T.Type) {
       batchNormInference(
-        x.elements(t), gamma: gamma?.elements(t), beta: beta?.elements(t), movingMean: movingMean.elements(t),
-        movingVariance: movingVariance.elements(t), y.mutableElements(t), triple, epsilon: epsilon, relu: false)
+        x: x.elements(t), gamma: gamma?.elements(t), beta: beta?.elements(t), movingMean: movingMean.elements(t),
+        movingVariance: movingVariance.elements(t), y: y.mutableElements(t), shape: triple, epsilon: epsilon,
+        relu: false)
     }
     if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
   }

@@ -47,6 +47,25 @@ static inline __attribute__((always_inline)) void sbn_store_part_f64(double *p, 
 #endif
 }
 
+/// Stores a vector of T.Vector's size past the caches to `p`, which must be aligned to that size.
+/// `sbn_store_fence` must follow before others may read it.
+static inline __attribute__((always_inline)) void sbn_stream(void *p, const void *v) {
+#ifdef __AVX512F__
+  _mm512_stream_si512((__m512i *)p, _mm512_loadu_si512(v));
+#elif defined(__AVX__)
+  typedef long long vector __attribute__((vector_size(32)));
+  vector value;
+  memcpy(&value, v, sizeof value);
+  __builtin_nontemporal_store(value, (vector *)p);
+#else
+  typedef long long vector __attribute__((vector_size(16)));
+  vector value;
+  memcpy(&value, v, sizeof value);
+  __builtin_nontemporal_store(value, (vector *)p);
+#endif
+}
+static inline __attribute__((always_inline)) void sbn_store_fence(void) { __builtin_ia32_sfence(); }
+
 /// Tells the processor that this is a spin loop.
 static inline __attribute__((always_inline)) void sbn_pause(void) { __builtin_ia32_pause(); }
 

@@ -23,9 +23,9 @@ extension BatchNorm: Lowerable {
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
         batchNormForward(
-          memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
-          memory.write(y), mean: memory.write(mean), variance: memory.write(variance),
-          inverseStd: memory.write(inverse), shape, epsilon: epsilon, relu: relu)
+          x: memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
+          y: memory.write(y), mean: memory.write(mean), variance: memory.write(variance),
+          inverseStd: memory.write(inverse), shape: shape, epsilon: epsilon, relu: relu)
       }
     }
     return try c.forFloat(x) { make($0) }
@@ -48,9 +48,10 @@ extension BatchNormGradient: Lowerable {
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
         batchNormBackward(
-          memory.read(dy, as: T.self), memory.read(x), gamma: gamma.map { memory.read($0) }, mean: memory.read(mean),
+          dy: memory.read(dy, as: T.self), x: memory.read(x), gamma: gamma.map { memory.read($0) },
+          mean: memory.read(mean),
           inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
-          dbeta: memory.write(dbeta), shape)
+          dbeta: memory.write(dbeta), shape: shape)
       }
     }
     return try c.forFloat(x) { make($0) }
@@ -70,8 +71,8 @@ extension BatchNormInference: Lowerable {
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
         batchNormInference(
-          memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
-          movingMean: memory.read(mean), movingVariance: memory.read(variance), memory.write(y), shape,
+          x: memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
+          movingMean: memory.read(mean), movingVariance: memory.read(variance), y: memory.write(y), shape: shape,
           epsilon: epsilon, relu: relu)
       }
     }
@@ -93,9 +94,9 @@ extension BatchNormInferenceGradient: Lowerable {
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
         batchNormInferenceBackward(
-          memory.read(dy, as: T.self), memory.read(x), gamma: gamma.map { memory.read($0) },
+          dy: memory.read(dy, as: T.self), x: memory.read(x), gamma: gamma.map { memory.read($0) },
           movingMean: memory.read(mean), movingVariance: memory.read(variance), dx: memory.write(dx),
-          dgamma: memory.write(dgamma), dbeta: memory.write(dbeta), shape, epsilon: epsilon)
+          dgamma: memory.write(dgamma), dbeta: memory.write(dbeta), shape: shape, epsilon: epsilon)
       }
     }
     return try c.forFloat(x) { make($0) }

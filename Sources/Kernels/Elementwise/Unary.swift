@@ -64,13 +64,14 @@ private enum Negative: VectorFunction {
 }
 private enum Absolute: VectorFunction {
   @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    x.replacing(with: T.Vector() - x, where: x .<= T.Vector())
+    T.select(T.Vector(), greaterThan: x, T.Vector() - x, else: x + T.Vector())
   }
 }
 private enum Sign: VectorFunction {
   @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    x.replacing(with: T.Vector(repeating: 1), where: x .> T.Vector())
-      .replacing(with: T.Vector(repeating: -1), where: x .< T.Vector())
+    T.select(
+      x, greaterThan: T.Vector(), T.Vector(repeating: 1),
+      else: T.select(T.Vector(), greaterThan: x, T.Vector(repeating: -1), else: x))
   }
 }
 private enum Square: VectorFunction {
@@ -109,7 +110,7 @@ private enum Sigmoid: VectorFunction {
 }
 private enum Relu: VectorFunction {
   @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    x.replacing(with: T.Vector(), where: x .< T.Vector())
+    T.select(T.Vector(), greaterThan: x, T.Vector(), else: x)
   }
 }
 private enum Softplus: VectorFunction {

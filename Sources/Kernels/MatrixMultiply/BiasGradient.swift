@@ -25,7 +25,7 @@ public func reluBackwardColumnSums<T: KernelScalar>(
         var sum = T.Vector()
         var offset = row &* tiling.width &+ position
         for _ in row..<end {
-          let kept = T.Vector().replacing(with: dy.vector(at: offset), where: y.vector(at: offset) .> T.Vector())
+          let kept = T.select(y.vector(at: offset), greaterThan: T.Vector(), dy.vector(at: offset), else: T.Vector())
           dx.store(kept, at: offset)
           sum += kept
           offset &+= tiling.width

@@ -27,7 +27,7 @@ struct Strip1<T: KernelScalar>: Strip {
     v0 = T.multiplyAdd(T.Vector(repeating: a), b.v0, v0)
   }
   @inline(__always) func added(to o: Self) -> Self { Self(v0 + o.v0) }
-  @inline(__always) func rectified() -> Self { Self(v0.replacing(with: T.Vector(), where: v0 .< T.Vector())) }
+  @inline(__always) func rectified() -> Self { Self(T.select(T.Vector(), greaterThan: v0, T.Vector(), else: v0)) }
   @inline(__always) func store(_ p: UnsafeMutablePointer<T>) { p.store(v0, at: 0) }
 }
 
@@ -47,7 +47,8 @@ struct Strip2<T: KernelScalar>: Strip {
   @inline(__always) func added(to o: Self) -> Self { Self(v0 + o.v0, v1 + o.v1) }
   @inline(__always) func rectified() -> Self {
     let zero = T.Vector()
-    return Self(v0.replacing(with: zero, where: v0 .< zero), v1.replacing(with: zero, where: v1 .< zero))
+    return Self(
+      T.select(zero, greaterThan: v0, zero, else: v0), T.select(zero, greaterThan: v1, zero, else: v1))
   }
   @inline(__always) func store(_ p: UnsafeMutablePointer<T>) {
     p.store(v0, at: 0)

@@ -1,0 +1,129 @@
+import CIntrinsics
+
+/// Where the mask of a ReLU behind the normalization comes from.
+protocol ReluMask {
+  static var usesOutput: Bool { get }
+  static var usesInput: Bool { get }
+}
+/// There is no ReLU.
+enum NoMask: ReluMask {
+  @inline(__always) static var usesOutput: Bool { false }
+  @inline(__always) static var usesInput: Bool { false }
+}
+/// The forward result was saved: the gradient passes where it is positive.
+enum MaskFromOutput: ReluMask {
+  @inline(__always) static var usesOutput: Bool { true }
+  @inline(__always) static var usesInput: Bool { false }
+}
+/// The sign of the forward result is computed again from x.
+enum MaskFromInput: ReluMask {
+  @inline(__always) static var usesOutput: Bool { false }
+  @inline(__always) static var usesInput: Bool { true }
+}
+
+/// What both passes over the gradient read: dy where the ReLU let it through, and x - mean.
+struct GradientSource<T: KernelScalar, Mask: ReluMask> {
+  let dy, x: UnsafePointer<T>
+  /// The forward result; not read unless `Mask` uses it.
+  let y: UnsafePointer<T>
+  let table: CoefficientTable<T>
+
+  struct Lane { var center, scale, offset: T.Vector }
+
+  @inline(__always)
+  func lane(at column: Int) -> Lane {
+    let center = table.vector(0, at: column)
+    guard Mask.usesInput else { return Lane(center: center, scale: center, offset: center) }
+    return Lane(center: center, scale: table.vector(1, at: column), offset: table.vector(2, at: column))
+  }
+
+  @inline(__always)
+  func lane(channel: Int) -> Lane {
+    let center = table.broadcast(0, channel)
+    guard Mask.usesInput else { return Lane(center: center, scale: center, offset: center) }
+    return Lane(center: center, scale: table.broadcast(1, channel), offset: table.broadcast(2, channel))
+  }
+
+  @inline(__always)
+  func load<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) -> (gradient: T.Vector, deviation: T.Vector) {
+    let zero = T.Vector.zero
+    let deviation = reach.load(x, index, else: lane.center) - lane.center
+    let gradient = reach.load(dy, index, else: zero)
+    if Mask.usesOutput {
+      return (T.select(reach.load(y, index, else: zero), greaterThan: zero, gradient, else: zero), deviation)
+    }
+    if Mask.usesInput {
+      let output = T.multiplyAdd(deviation, lane.scale, lane.offset)
+      return (T.select(output, greaterThan: zero, gradient, else: zero), deviation)
+    }
+    return (gradient, deviation)
+  }
+
+  @inline(__always)
+  func prefetch(_ index: Int) {
+    sbn_prefetch(dy + index)
+    sbn_prefetch(x + index)
+    if Mask.usesOutput { sbn_prefetch(y + index) }
+  }
+}
+
+/// Sums of g and g * (x - mean), where g is the gradient behind the ReLU.
+struct GradientTerm<T: KernelScalar, Mask: ReluMask>: SumTerm {
+  let source: GradientSource<T, Mask>
+
+  @inline(__always)
+  func lane(at column: Int) -> GradientSource<T, Mask>.Lane { source.lane(at: column) }
+  @inline(__always)
+  func lane(channel: Int) -> GradientSource<T, Mask>.Lane { source.lane(channel: channel) }
+
+  @inline(__always)
+  func add<R: VectorReach>(
+    _ lane: GradientSource<T, Mask>.Lane, _ index: Int, _ reach: R, _ first: inout T.Vector, _ second: inout T.Vector
+  ) {
+    let (gradient, deviation) = source.load(lane, index, reach)
+    first += gradient
+    second = T.multiplyAdd(gradient, deviation, second)
+  }
+
+  @inline(__always) func prefetch(_ index: Int) { source.prefetch(index) }
+}
+
+/// dx = g * scale + (x - mean) * slope + constant.
+struct GradientMap<T: KernelScalar, Mask: ReluMask>: MapTerm {
+  let source: GradientSource<T, Mask>
+  let dx: UnsafeMutablePointer<T>
+
+  struct Lane {
+    var source: GradientSource<T, Mask>.Lane
+    var scale, slope, constant: T.Vector
+  }
+
+  @inline(__always) var output: UnsafeMutablePointer<T> { dx }
+
+  @inline(__always)
+  func lane(at column: Int) -> Lane {
+    Lane(
+      source: source.lane(at: column), scale: source.table.vector(1, at: column),
+      slope: source.table.vector(3, at: column), constant: source.table.vector(4, at: column))
+  }
+
+  @inline(__always)
+  func lane(channel: Int) -> Lane {
+    Lane(
+      source: source.lane(channel: channel), scale: source.table.broadcast(1, channel),
+      slope: source.table.broadcast(3, channel), constant: source.table.broadcast(4, channel))
+  }
+
+  @inline(__always)
+  func apply<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) {
+    let (gradient, deviation) = source.load(lane.source, index, reach)
+    let rest = T.multiplyAdd(deviation, lane.slope, lane.constant)
+    reach.store(T.multiplyAdd(gradient, lane.scale, rest), dx, index)
+  }
+
+  @inline(__always)
+  func prefetch(_ index: Int) {
+    source.prefetch(index)
+    sbn_prefetch_write(dx + index)
+  }
+}

@@ -1,0 +1,178 @@
+import CIntrinsics
+import Parallel
+
+/// Tables and sums of a row-like job, in the calling thread's scratch.
+private struct RowWork<J: NormalizationJob> {
+  typealias T = J.T
+  let job: J
+  let shape: NormalizationShape
+  let layout: RowLayout
+  /// One column per channel, and one per position of a row; the same memory if those are the same.
+  let channels, positions: CoefficientTable<T>
+  /// For each chunk of rows, first sums of all positions, then second sums.
+  let totals: UnsafeMutablePointer<Double>
+  /// One Double per channel.
+  let scratch: UnsafeMutablePointer<Double>
+
+  @inline(__always)
+  init(_ job: J, _ shape: NormalizationShape) {
+    (self.job, self.shape) = (job, shape)
+    layout = RowLayout(shape, vector: T.Vector.scalarCount)
+    let width = layout.paddedWidth
+    let vector = T.Vector.scalarCount
+    let channelStride = (shape.channels &+ vector &- 1) & ~(vector &- 1)
+    let sumCount = J.hasSums ? layout.rowChunks &* 2 &* width &+ channelStride : 0
+    let tableCount = CoefficientTable<T>.rows &* (channelStride &+ width)
+    let memory = sharedScratch(
+      bytes: sumCount &* MemoryLayout<Double>.stride &+ tableCount &* MemoryLayout<T>.stride)
+    scratch = memory.assumingMemoryBound(to: Double.self)
+    totals = scratch + channelStride
+    let tables = (memory + sumCount &* MemoryLayout<Double>.stride).assumingMemoryBound(to: T.self)
+    channels = CoefficientTable(base: tables, stride: channelStride)
+    positions =
+      layout.width == shape.channels
+      ? channels
+      : CoefficientTable(base: tables + CoefficientTable<T>.rows &* channelStride, stride: width)
+  }
+
+  @inline(__always)
+  var isSmall: Bool { shape.count < normalizationSerialLimit }
+
+  /// Copies the first `rows` rows of the channels' table to every position of a channel.
+  @inline(__always)
+  func spread(rows: Int) {
+    if positions.base == channels.base { return }
+    for row in 0..<rows {
+      let (source, target) = (channels[row], positions[row])
+      var position = 0
+      for _ in 0..<layout.samples {
+        for channel in 0..<shape.channels {
+          for _ in 0..<shape.inner {
+            target[position] = source[channel]
+            position &+= 1
+          }
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  func sum(_ piece: Int) {
+    let chunk = piece / layout.strips
+    let columns = layout.columns(of: piece &- chunk &* layout.strips)
+    let rows = layout.rows(of: chunk)
+    let stride = layout.paddedWidth
+    let sums = totals + chunk &* 2 &* stride
+    let vector = T.Vector.scalarCount
+    let length = (columns.count &+ vector &- 1) & ~(vector &- 1)
+    (sums + columns.lowerBound).update(repeating: 0, count: length)
+    (sums + (stride &+ columns.lowerBound)).update(repeating: 0, count: length)
+    let term = job.term(positions)
+    // Prefetch later rows, or the next columns of the same rows if those are wide.
+    let ahead =
+      columns.count <= 8 &* vector
+      ? (shape.exceedsCache(T.self) ? 16 &* layout.width : 0)
+      : (shape.exceedsNearCache(T.self) ? 4 &* vector : 0)
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let count = min(32, rows.upperBound &- row)
+      addRows(term, row &* layout.width, layout.width, count, columns, sums, stride, ahead)
+      row &+= count
+    }
+    if chunk == layout.rowChunks &- 1 && layout.tail > columns.lowerBound {
+      let rest = columns.lowerBound..<min(columns.upperBound, layout.tail)
+      addRows(term, layout.fullRows &* layout.width, layout.width, 1, rest, sums, stride, 0)
+    }
+  }
+
+  /// Adds up the chunks in order, then each channel's positions, and finishes the channels. True: form the sums again.
+  @inline(__always)
+  func finish(isLast: Bool) -> Bool {
+    let stride = layout.paddedWidth
+    for chunk in 1..<layout.rowChunks {
+      let sums = totals + chunk &* 2 &* stride
+      var index = 0
+      while index < 2 &* stride {
+        totals.store(totals.vector(at: index) + sums.vector(at: index), at: index)
+        index &+= DoubleVector.scalarCount
+      }
+    }
+    let sample = shape.channels &* shape.inner
+    for first in 1..<layout.samples {
+      for position in 0..<sample {
+        totals[position] += totals[first &* sample &+ position]
+        totals[stride &+ position] += totals[stride &+ first &* sample &+ position]
+      }
+    }
+    if shape.inner != 1 {
+      for channel in 0..<shape.channels {
+        var (first, second) = (0.0, 0.0)
+        for position in channel &* shape.inner..<(channel &+ 1) &* shape.inner {
+          first += totals[position]
+          second += totals[stride &+ position]
+        }
+        totals[channel] = first
+        totals[stride &+ channel] = second
+      }
+    }
+    let sums = ChannelSums(first: totals, second: totals + stride, scratch: scratch)
+    return job.finish(0..<shape.channels, sums, channels, isLast: isLast)
+  }
+
+  /// Backwards after sums, because the end of the data is what they left in the cache: large tensors by chunks, small
+  /// ones by rows as well.
+  @inline(__always)
+  func map(_ piece: Int) {
+    let chunk = J.hasSums ? layout.rowChunks &- 1 &- piece / layout.strips : piece / layout.strips
+    let columns = layout.columns(of: piece % layout.strips)
+    let rows = layout.rows(of: chunk)
+    let map = job.map(positions)
+    if chunk == layout.rowChunks &- 1 && layout.tail > columns.lowerBound {
+      let rest = columns.lowerBound..<min(columns.upperBound, layout.tail)
+      mapRow(map, layout.fullRows &* layout.width, rest, WholeVector())
+    }
+    if shape.streams(map.output, run: layout.width) {
+      mapUpwards(map, rows, columns, StreamedVector())
+      sbn_store_fence()
+    } else if shape.exceedsCache(T.self) || layout.width == 4 &* T.Vector.scalarCount {
+      mapUpwards(map, rows, columns, WholeVector())
+    } else {
+      let groups = rows.count / 4
+      for group in 0..<groups {
+        let first = rows.lowerBound &+ 4 &* (J.hasSums ? groups &- 1 &- group : group)
+        mapFourRows(map, first &* layout.width, layout.width, columns)
+      }
+      for row in rows.lowerBound &+ 4 &* groups..<rows.upperBound {
+        mapRow(map, row &* layout.width, columns, WholeVector())
+      }
+    }
+  }
+
+  /// One stream through memory in ascending order is what the processor's own prefetching is best at.
+  @inline(__always)
+  func mapUpwards<R: VectorReach>(_ map: J.Map, _ rows: Range<Int>, _ columns: Range<Int>, _ reach: R) {
+    if layout.width == 4 &* T.Vector.scalarCount {
+      return mapFourColumns(map, rows.lowerBound &* layout.width, rows.count, reach)
+    }
+    for row in rows { mapRow(map, row &* layout.width, columns, reach) }
+  }
+}
+
+/// Whole rows, two passes.
+@inline(__always)
+func runRows<J: NormalizationJob>(_ job: J, _ shape: NormalizationShape) {
+  let work = RowWork(job, shape)
+  let pieces = work.layout.strips &* work.layout.rowChunks
+  job.prepare(0..<shape.channels, shape, work.channels)
+  if J.hasSums {
+    for turn in 0..<2 {
+      work.spread(rows: J.sumRows)
+      forEachPiece(pieces, isSmall: work.isSmall, work) { work, piece in work.sum(piece) }
+      if !work.finish(isLast: turn == 1) { break }
+    }
+  }
+  if job.hasMap && shape.count > 0 {
+    work.spread(rows: J.mapRows)
+    forEachPiece(pieces, isSmall: work.isSmall, work) { work, piece in work.map(piece) }
+  }
+}
