@@ -151,8 +151,8 @@ struct NormalizationForwardTests {
   private func check<T: KernelScalar>(
     _ type: T.Type, _ shape: NormalizationShape, center: Double, relu: Bool, affine: Bool, inPlace: Bool
   ) {
-    var random = Seeded(UInt64(shape.count_ &+ shape.channels))
-    let x: [T] = random.array(shape.count_, in: center - 2...center + 2)
+    var random = Seeded(UInt64(shape.valueCount &+ shape.channels))
+    let x: [T] = random.array(shape.valueCount, in: center - 2...center + 2)
     let gamma: [T]? = affine ? random.array(shape.channels, in: -2...2) : nil
     let beta: [T]? = affine ? random.array(shape.channels, in: -1...1) : nil
     let reference = BatchNormReference(x, shape, epsilon: 1e-3)
@@ -201,7 +201,7 @@ struct NormalizationForwardTests {
     for (outer, inner) in [(100_000, 1), (1, 20_000), (2, 200_000)] {
       let shape = NormalizationShape(outer: outer, channels: 1, inner: inner)
       var random = Seeded(5)
-      var x: [Float] = random.array(shape.count_)
+      var x: [Float] = random.array(shape.valueCount)
       for i in 0..<16 { x[x.count * i / 16] = 1e4 }
       let reference = BatchNormReference(x, shape, epsilon: 1e-3)
       let observed = runForward(x, nil, nil, shape)
@@ -215,7 +215,7 @@ struct NormalizationForwardTests {
     for shape in [(1, 3, 1), (7, 3, 1), (777, 5, 1), (3, 2, 5), (5, 3, 677), (1, 1, 70_000)] {
       let shape = NormalizationShape(outer: shape.0, channels: shape.1, inner: shape.2)
       let levels: [T] = [0.1, -1e10, 3.3e-5, 7, 1e4 / 3].map { T($0) }
-      let x = (0..<shape.count_).map { levels[BatchNormReference.channel($0, shape)] }
+      let x = (0..<shape.valueCount).map { levels[BatchNormReference.channel($0, shape)] }
       let beta = (0..<shape.channels).map { T(0.3) + T($0) }
       let observed = runForward(x, levels, beta, shape)
       #expect(observed.variance.allSatisfy { $0 == 0 && $0.sign == .plus }, "\(shape)")
@@ -231,7 +231,7 @@ struct NormalizationForwardTests {
 
   private func checkNonFinite<T: KernelScalar>(_ type: T.Type, _ shape: NormalizationShape) {
     var random = Seeded(3)
-    let clean: [T] = random.array(shape.count_)
+    let clean: [T] = random.array(shape.valueCount)
     // The last element of channel 1 and of channel 3, the first of channel 4.
     for position in [0, shape.countPerChannel - 1] {
       var x = clean
@@ -277,7 +277,7 @@ struct NormalizationForwardTests {
   @Test func momentsAreThoseOfTheForwardPass() {
     for shape in normalizationShapes + largeNormalizationShapes {
       var random = Seeded(9)
-      let x: [Float] = random.array(shape.count_, in: 2...3)
+      let x: [Float] = random.array(shape.valueCount, in: 2...3)
       let expected = runForward(x, nil, nil, shape)
       let input = GuardedBuffer(x)
       let mean = GuardedBuffer<Float>(count: shape.channels)
@@ -290,7 +290,7 @@ struct NormalizationForwardTests {
   @Test func sameForAllThreadCounts() {
     for shape in largeNormalizationShapes {
       var random = Seeded(1)
-      let x: [Float] = random.array(shape.count_, in: 2...3)
+      let x: [Float] = random.array(shape.valueCount, in: 2...3)
       expectSameForAllThreadCounts("forward \(shape)") { runForward(x, nil, nil, shape, relu: true).all }
       let doubles = x.map { Double($0) }
       expectSameForAllThreadCounts("forward \(shape)") { runForward(doubles, nil, nil, shape).all }
@@ -299,6 +299,6 @@ struct NormalizationForwardTests {
 }
 
 extension NormalizationShape {
-  var count_: Int { outer * channels * inner }
+  var valueCount: Int { outer * channels * inner }
   var countPerChannel: Int { outer * inner }
 }
