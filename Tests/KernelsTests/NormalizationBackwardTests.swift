@@ -42,9 +42,9 @@ struct NormalizationBackwardTests {
   private func check<T: KernelScalar>(
     _ type: T.Type, _ shape: NormalizationShape, center: Double, mask: MaskChoice, affine: Bool, dx place: DxPlace
   ) {
-    var random = Seeded(UInt64(shape.count_ &+ shape.channels))
-    let x: [T] = random.array(shape.count_, in: center - 2...center + 2)
-    let dy: [T] = random.array(shape.count_)
+    var random = Seeded(UInt64(shape.valueCount &+ shape.channels))
+    let x: [T] = random.array(shape.valueCount, in: center - 2...center + 2)
+    let dy: [T] = random.array(shape.valueCount)
     let gamma: [T]? = affine ? random.array(shape.channels, in: -2...2) : nil
     let beta: [T]? = affine ? random.array(shape.channels, in: -1...1) : nil
     let reference = BatchNormReference(x, shape, epsilon: 1e-3)
@@ -60,7 +60,7 @@ struct NormalizationBackwardTests {
     let scale = (reference.inverseStd.max() ?? 1) * 2
     let shift = zip(reference.mean, reference.inverseStd).map { abs($0) * $1 }.max() ?? 0
     let epsilon = Double(T.ulpOfOne) * (8 + shift)
-    let root = Double(shape.channelCount_).squareRoot()
+    let root = Double(shape.countPerChannel).squareRoot()
     expectClose(observed.dbeta, expected.dbeta, tolerance: 4 * Double(T.ulpOfOne) * root, "dbeta \(what)")
     expectClose(observed.dgamma, expected.dgamma, tolerance: epsilon * root, "dgamma \(what)")
     expectClose(observed.dx, expected.dx, tolerance: epsilon * scale, "dx \(what)")
@@ -98,8 +98,8 @@ struct NormalizationBackwardTests {
       let shape = NormalizationShape(outer: shape.0, channels: shape.1, inner: shape.2)
       for mask in MaskChoice.allCases {
         var random = Seeded(11)
-        let x: [Double] = random.array(shape.count_, in: -2...2)
-        let w: [Double] = random.array(shape.count_)
+        let x: [Double] = random.array(shape.valueCount, in: -2...2)
+        let w: [Double] = random.array(shape.valueCount)
         let gamma: [Double] = random.array(shape.channels, in: 0.5...1.5)
         let beta: [Double] = random.array(shape.channels)
         let relu = mask != .none
@@ -133,8 +133,8 @@ struct NormalizationBackwardTests {
     for shape in [(500, 10, 1), (9, 4, 676)] {
       let shape = NormalizationShape(outer: shape.0, channels: shape.1, inner: shape.2)
       var random = Seeded(21)
-      let x: [Float] = random.array(shape.count_, in: 1...3)
-      let dy: [Float] = random.array(shape.count_)
+      let x: [Float] = random.array(shape.valueCount, in: 1...3)
+      let dy: [Float] = random.array(shape.valueCount)
       let gamma: [Float] = random.array(shape.channels, in: -2...2)
       let beta: [Float] = random.array(shape.channels)
       let fromOutput = runBackward(dy, x, gamma, beta, shape, mask: .fromOutput, dx: .own)
@@ -147,8 +147,8 @@ struct NormalizationBackwardTests {
     for shape in [(40, 10, 1), (2, 3, 200)] {
       let shape = NormalizationShape(outer: shape.0, channels: shape.1, inner: shape.2)
       var random = Seeded(31)
-      let x: [Float] = random.array(shape.count_)
-      let dy: [Float] = random.array(shape.count_)
+      let x: [Float] = random.array(shape.valueCount)
+      let dy: [Float] = random.array(shape.valueCount)
       let expected = runBackward(dy, x, nil, nil, shape, mask: .none, dx: .own)
       let forward = runForward(x, nil, nil, shape)
       let dx = GuardedBuffer<Float>(count: x.count)
@@ -178,8 +178,8 @@ struct NormalizationBackwardTests {
   @Test func sameForAllThreadCounts() {
     for shape in largeNormalizationShapes {
       var random = Seeded(1)
-      let x: [Float] = random.array(shape.count_, in: 2...3)
-      let dy: [Float] = random.array(shape.count_)
+      let x: [Float] = random.array(shape.valueCount, in: 2...3)
+      let dy: [Float] = random.array(shape.valueCount)
       for mask in MaskChoice.allCases {
         expectSameForAllThreadCounts("backward \(shape) \(mask)") {
           runBackward(dy, x, nil, nil, shape, mask: mask, dx: .own).all

@@ -5,9 +5,9 @@ struct NormalizationInferenceTests {
   private struct Case<T: KernelScalar> {
     let x, dy, gamma, beta, mean, variance: [T]
     init(_ shape: NormalizationShape, affine: Bool = true) {
-      var random = Seeded(UInt64(shape.count_ &+ 7))
-      x = random.array(shape.count_, in: -2...2)
-      dy = random.array(shape.count_)
+      var random = Seeded(UInt64(shape.valueCount &+ 7))
+      x = random.array(shape.valueCount, in: -2...2)
+      dy = random.array(shape.valueCount)
       gamma = affine ? random.array(shape.channels, in: -2...2) : [T](repeating: 1, count: shape.channels)
       beta = affine ? random.array(shape.channels) : [T](repeating: 0, count: shape.channels)
       mean = random.array(shape.channels)
@@ -68,7 +68,7 @@ struct NormalizationInferenceTests {
       return Double(g) * inverse[k] * Double(c.gamma[k])
     }
     let gradient = backward(c, shape, dx: DxPlace.allCases[index % 3])
-    let tolerance = Double(T.ulpOfOne) * (8 + 4 * Double(shape.channelCount_).squareRoot())
+    let tolerance = Double(T.ulpOfOne) * (8 + 4 * Double(shape.countPerChannel).squareRoot())
     expectClose(gradient.dx, dx, tolerance: 8 * Double(T.ulpOfOne), "dx \(T.self) \(shape)")
     expectClose(gradient.dgamma, dgamma.map { Double($0) }, tolerance: tolerance, "dgamma \(T.self) \(shape)")
     expectClose(gradient.dbeta, dbeta.map { Double($0) }, tolerance: tolerance, "dbeta \(T.self) \(shape)")

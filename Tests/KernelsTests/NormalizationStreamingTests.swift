@@ -4,7 +4,7 @@ import Testing
 /// Results of 32 MB and more are stored past the caches if they are aligned: the same bits as at an odd address.
 struct NormalizationStreamingTests {
   private func check(_ shape: NormalizationShape) {
-    let count = shape.count_
+    let count = shape.valueCount
     let memory = (0..<2).map { _ in
       UnsafeMutableRawPointer.allocate(byteCount: (count + 16) * 4, alignment: 64).assumingMemoryBound(to: Float.self)
     }

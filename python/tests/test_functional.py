@@ -169,9 +169,7 @@ def test_memory_with_gaps_is_copied_once():
     gradients = functional.batch_norm_backward(dy, x, gamma, mean, inv_std)
     inference = functional.batch_norm_inference(x, gamma, beta, mean, inv_std)
     for strange, strange_dy in zip(gapped(x), gapped(dy), strict=True):
-        for actual, expected in zip(
-            functional.batch_norm(strange, gamma, beta), (y, mean, inv_std), strict=True
-        ):
+        for actual, expected in zip(functional.batch_norm(strange, gamma, beta), (y, mean, inv_std), strict=True):
             assert np.array_equal(actual, expected)
         for given_dy, given_x in [(strange_dy, strange), (dy, strange), (strange_dy, x)]:
             actual = functional.batch_norm_backward(given_dy, given_x, gamma, mean, inv_std)
@@ -182,9 +180,7 @@ def test_memory_with_gaps_is_copied_once():
 def test_parameters_with_gaps_are_copied():
     x, _, gamma, beta = case((6, 4), -1, "float64")
     strange = np.repeat(gamma, 2)[::2], beta[::-1].copy()[::-1]
-    for actual, expected in zip(
-        functional.batch_norm(x, *strange), functional.batch_norm(x, gamma, beta), strict=True
-    ):
+    for actual, expected in zip(functional.batch_norm(x, *strange), functional.batch_norm(x, gamma, beta), strict=True):
         assert np.array_equal(actual, expected)
 
 
@@ -225,15 +221,11 @@ def test_out_may_be_the_input_itself(shape):
     dx = functional.batch_norm_backward(dy, x, gamma, mean, inv_std, axis=1)[0]
     moved = functional.batch_norm_inference(x, gamma, beta, mean, inv_std, axis=1)
     same = dy.copy()
-    assert np.array_equal(
-        functional.batch_norm_backward(same, x, gamma, mean, inv_std, axis=1, out=same)[0], dx
-    )
+    assert np.array_equal(functional.batch_norm_backward(same, x, gamma, mean, inv_std, axis=1, out=same)[0], dx)
     same = x.copy()
     assert np.array_equal(functional.batch_norm(same, gamma, beta, axis=1, out=same)[0], y)
     same = x.copy()
-    assert np.array_equal(
-        functional.batch_norm_inference(same, gamma, beta, mean, inv_std, axis=1, out=same), moved
-    )
+    assert np.array_equal(functional.batch_norm_inference(same, gamma, beta, mean, inv_std, axis=1, out=same), moved)
 
 
 def test_other_buffers_than_arrays():
