@@ -36,8 +36,8 @@ test-swift: setup
 test-c: setup
 	SWIFTBN_ISA_LEVEL=$(LEVEL) SWIFTBN_DISTRIBUTION=1 swift build --configuration release --product swiftbn \
 	  --scratch-path .build/distribution-c-$(LEVEL)
-	gcc -std=c11 -Wall -Wextra -Werror -O1 -I Sources/CSwiftBN/include Tests/C/test_swiftbn.c \
-	  -L .build/distribution-c-$(LEVEL)/release -lswiftbn -lm -o .build/test_swiftbn
+	gcc -std=c11 -Wall -Wextra -Werror -O1 -I Sources/CSwiftBN/include Tests/C/*.c \
+	  -L .build/distribution-c-$(LEVEL)/release -lswiftbn -lm -pthread -o .build/test_swiftbn
 	LD_LIBRARY_PATH=.build/distribution-c-$(LEVEL)/release .build/test_swiftbn
 
 test-python: build

@@ -214,9 +214,6 @@ private struct FunctionalCall: ~Copyable {
   /// Runs the kernel, without the GIL when it takes longer than giving it up does.
   @inline(__always)
   func compute(_ x: StridedTensor, _ body: () throws -> Void) throws {
-    if x.count < 16_384 { return try body() }
-    let thread = PyEval_SaveThread()
-    defer { PyEval_RestoreThread(thread) }
-    try body()
+    if x.count < 16_384 { try body() } else { try withoutGIL(body) }
   }
 }

@@ -19,6 +19,11 @@ enum Module {
   /// Fills a fresh module.
   static let execute: @convention(c) (Object?) -> Int32 = { module in
     do {
+      // Types are kept for the process, not per interpreter.
+      guard PyInterpreterState_GetID(PyInterpreterState_Get()) == 0 else {
+        PyErr_SetString(PyExc_ImportError, "swiftbn works in the main interpreter only")
+        return -1
+      }
       if numpy == nil { numpy = try NumPy() }
       if types == nil {
         types = Types(variable: try makeVariableType(), graph: try makeGraphType(), program: try makeProgramType())

@@ -68,49 +68,33 @@ func run(_ program: Program, _ inputs: [Object], indices: Object?, out: Object?)
       start: tensor.pointer?.assumingMemoryBound(to: Int64.self), count: tensor.type.shape[0])
   }
   return try buffers.withUnsafeBufferPointer { buffers in
-    let types = try program.prepare(buffers, rows: rows?.count)
-    let given = try out.map { try items($0, "out") }
-    if let given, given.count != types.count {
-      throw Failure.value("out has \(given.count) arrays, expected \(types.count)")
-    }
+    // Another thread may be running the program.
+    let types = try withoutGIL { try program.prepare(buffers, rows: rows?.count) }
     var outputs: [Object] = []
     var outputViews = Views()
     defer { outputViews.release() }
     var isDone = false
     defer { if !isDone { outputs.forEach { Py_DecRef($0) } } }
-    for (index, type) in types.enumerated() {
-      if let given {
-        Py_IncRef(given[index])
-        outputs.append(given[index])
-      } else {
-        outputs.append(try Module.numpy.makeEmpty(type))
-      }
-      try outputViews.add(outputs[index], "out[\(index)]", writable: true)
-      let found = outputViews.buffers[index].type
-      guard found == type else { throw Failure.value("out[\(index)] is \(found), expected \(type)") }
-      try checkDisjoint(outputViews.buffers[index], buffers, "out[\(index)]")
+    if let out {
+      outputs = try items(out, "out")
+      outputs.forEach { Py_IncRef($0) }
+    } else {
+      for type in types { outputs.append(try Module.numpy.makeEmpty(type)) }
     }
+    for (index, output) in outputs.enumerated() { try outputViews.add(output, "out[\(index)]", writable: true) }
+    if out != nil { try program.check(outputs: outputViews.buffers, types: types, inputs: buffers, name: "out") }
     let pointers = outputViews.buffers.map { $0.pointer ?? Module.nowhere }
-    let thread = PyEval_SaveThread()
-    let result = Result {
+    try withoutGIL {
       try pointers.withUnsafeBufferPointer { try program.run(buffers, rows: rows, outputs: $0) }
     }
-    PyEval_RestoreThread(thread)
-    try result.get()
     isDone = true
     return try pythonTuple(outputs)
   }
 }
 
-/// Outputs are written while inputs are still read.
-private func checkDisjoint(_ output: Buffer, _ inputs: UnsafeBufferPointer<Buffer>, _ name: String) throws {
-  for (index, input) in inputs.enumerated() where overlaps(output, input) {
-    throw Failure.value("\(name) overlaps input \(index), expected memory of its own")
-  }
-}
-
-/// Two contiguous buffers share bytes.
-func overlaps(_ a: Buffer, _ b: Buffer) -> Bool {
-  guard let p = a.pointer, let q = b.pointer, a.type.byteCount > 0, b.type.byteCount > 0 else { return false }
-  return p < q + b.type.byteCount && q < p + a.type.byteCount
+/// Runs a body that touches no Python object while other Python threads may go on.
+func withoutGIL<R>(_ body: () throws -> R) rethrows -> R {
+  let thread = PyEval_SaveThread()
+  defer { PyEval_RestoreThread(thread) }
+  return try body()
 }

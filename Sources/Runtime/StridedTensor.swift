@@ -10,7 +10,7 @@ public struct StridedTensor {
   public let rank: Int
   public let extents: UnsafePointer<Int>?
   /// Steps in bytes; nil for C order.
-  let strides: UnsafePointer<Int>?
+  public let strides: UnsafePointer<Int>?
 
   /// - Precondition: `0 <= rank <= maximumRank`; extents and strides hold that many numbers and outlive the tensor.
   public init(
