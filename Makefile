@@ -5,6 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # Level of the Swift tests; the extension is built for the best level of this machine.
 LEVEL = $(shell $(RUN) -c "import runpy; print(runpy.run_path('python/swiftbn/_load.py')['host_levels']()[-1])")
+INCLUDE = $(shell $(RUN) -c "import sysconfig; print(sysconfig.get_path('include'))")
 SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
 
 .PHONY: demo test test-swift test-c test-python test-interop lint format build setup bench clean
@@ -12,7 +13,7 @@ SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
 demo: build
 	$(RUN) python/examples/demo.py
 
-test: test-swift test-python
+test: test-swift test-c test-python
 
 setup: $(VENV)/.ready
 
@@ -33,12 +34,13 @@ $(VENV)/.built: $(VENV)/.ready $(SOURCES)
 test-swift: setup
 	SWIFTBN_ISA_LEVEL=$(LEVEL) swift test --configuration release --scratch-path .build/test-$(LEVEL)
 
-test-c: setup
-	SWIFTBN_ISA_LEVEL=$(LEVEL) SWIFTBN_DISTRIBUTION=1 swift build --configuration release --product swiftbn \
-	  --scratch-path .build/distribution-c-$(LEVEL)
+# In the extension's build directory, so that nothing is compiled twice.
+test-c: build
+	SWIFTBN_ISA_LEVEL=$(LEVEL) SWIFTBN_DISTRIBUTION=1 SWIFTBN_PYTHON_INCLUDE=$(INCLUDE) \
+	  swift build --configuration release --product swiftbn --scratch-path .build/distribution-$(LEVEL)
 	gcc -std=c11 -Wall -Wextra -Werror -O1 -I Sources/CSwiftBN/include Tests/C/*.c \
-	  -L .build/distribution-c-$(LEVEL)/release -lswiftbn -lm -pthread -o .build/test_swiftbn
-	LD_LIBRARY_PATH=.build/distribution-c-$(LEVEL)/release .build/test_swiftbn
+	  -L .build/distribution-$(LEVEL)/release -lswiftbn -lm -pthread -o .build/test_swiftbn
+	LD_LIBRARY_PATH=.build/distribution-$(LEVEL)/release .build/test_swiftbn
 
 test-python: build
 	$(RUN) -m pytest -q
