@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit('swiftbn needs Python >= 3.11, found ' + sys.version) if sys.version_info < (3, 11) else None"
 	@$(PYTHON) -c "import ensurepip" 2>/dev/null || { echo "swiftbn needs the venv module: install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --upgrade pip "setuptools>=70.1" wheel
+	$(RUN) -m pip install --quiet --upgrade pip "setuptools>=77"
 	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis ruff matplotlib
 	touch $@
 
@@ -48,7 +48,7 @@ test-python: build
 # Against real Keras and PyTorch: several gigabytes, in an environment of their own.
 test-interop: build
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=70.1" wheel
+	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=77"
 	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis matplotlib torch keras tensorflow-cpu
 	.venv-peers/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	.venv-peers/bin/python -m pytest -q -m interop
