@@ -24,8 +24,12 @@ func makeVariableType() throws -> Object {
       ("name", { object, _ in guarded { try pythonString(unwrap(object!, Variable.self).name) } }),
     ],
     buffer: { object, view, flags in
-      guard let object, let view, let variable = try? unwrap(object, Variable.self) else { return -1 }
-      return fill(view, object, variable)
+      guard let object, let view else { return -1 }
+      view.pointee.obj = nil
+      do { return try fill(view, object, unwrap(object, Variable.self), flags) } catch {
+        _ = raise(error)
+        return -1
+      }
     })
 }
 
@@ -44,9 +48,16 @@ private final class Layout {
   deinit { numbers.deallocate() }
 }
 
-private func fill(_ view: UnsafeMutablePointer<Py_buffer>, _ object: Object, _ variable: Variable) -> Int32 {
+private func fill(
+  _ view: UnsafeMutablePointer<Py_buffer>, _ object: Object, _ variable: Variable, _ flags: Int32
+) throws -> Int32 {
   let type = variable.type
   let rank = type.shape.rank
+  let columnMajor = Int32(PyBUF_STRIDES) | 0x40  // PyBUF_F_CONTIGUOUS, a macro that Swift does not see.
+  guard rank < 2 || flags & columnMajor != columnMajor else {
+    PyErr_SetString(PyExc_BufferError, "swiftbn._native.Variable is in C order")
+    throw PythonError()
+  }
   let numbers = variable.attachment { Layout(type.shape, itemSize: type.dtype.size) }.numbers
   Py_IncRef(object)
   view.pointee.buf = variable.pointer
