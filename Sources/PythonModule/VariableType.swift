@@ -53,8 +53,7 @@ private func fill(
 ) throws -> Int32 {
   let type = variable.type
   let rank = type.shape.rank
-  let columnMajor = Int32(PyBUF_STRIDES) | 0x40  // PyBUF_F_CONTIGUOUS, a macro that Swift does not see.
-  guard rank < 2 || flags & columnMajor != columnMajor else {
+  guard rank < 2 || flags & Int32(PyBUF_F_CONTIGUOUS) != Int32(PyBUF_F_CONTIGUOUS) else {
     PyErr_SetString(PyExc_BufferError, "swiftbn._native.Variable is in C order")
     throw PythonError()
   }

@@ -65,7 +65,7 @@ public struct StridedTensor {
   }
 
   /// The memory has neither gaps nor repetitions, in some order of the axes.
-  public var isGapless: Bool { rank == 0 || count == 0 || triple(axis: 0) != nil }
+  public var isGapless: Bool { isRowMajor || count == 0 || triple(axis: 0) != nil }
 
   /// In C order.
   public var isRowMajor: Bool {

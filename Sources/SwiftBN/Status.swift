@@ -24,8 +24,8 @@ func guarded(_ body: () throws -> Void) -> swiftbn_status {
 }
 
 /// A pointer that must not be NULL.
-func required<Pointer>(_ pointer: Pointer?, _ argument: String) throws -> Pointer {
-  guard let pointer else { throw Failure.value("\(argument) is NULL") }
+func required<Pointer>(_ pointer: Pointer?, _ argument: @autoclosure () -> String) throws -> Pointer {
+  guard let pointer else { throw Failure.value("\(argument()) is NULL") }
   return pointer
 }
 

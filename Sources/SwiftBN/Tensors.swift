@@ -4,27 +4,27 @@ import CSwiftBN
 import Runtime
 import Tensor
 
-func dtype(_ dtype: swiftbn_dtype, _ argument: String) throws -> DType {
+func dtype(_ dtype: swiftbn_dtype, _ argument: @autoclosure () -> String) throws -> DType {
   guard let raw = UInt8(exactly: dtype.rawValue), let known = DType(rawValue: raw) else {
-    throw Failure.type("\(argument): dtype is \(dtype.rawValue), expected a swiftbn_dtype")
+    throw Failure.type("\(argument()): dtype is \(dtype.rawValue), expected a swiftbn_dtype")
   }
   return known
 }
 
 /// A shape of the caller's; extents may be unknown.
-func shape(_ rank: Int32, _ extents: UnsafePointer<Int64>?, _ argument: String) throws -> Shape {
+func shape(_ rank: Int32, _ extents: UnsafePointer<Int64>?, _ argument: @autoclosure () -> String) throws -> Shape {
   guard rank >= 0, rank <= SWIFTBN_MAXIMUM_RANK else {
-    throw Failure.value("\(argument): rank is \(rank), expected 0...\(SWIFTBN_MAXIMUM_RANK)")
+    throw Failure.value("\(argument()): rank is \(rank), expected 0...\(SWIFTBN_MAXIMUM_RANK)")
   }
   guard rank > 0 else { return [] }
-  let extents = try required(extents, "\(argument): shape")
+  let extents = try required(extents, "\(argument()): shape")
   return Shape((0..<Int(rank)).map { Int(extents[$0]) })
 }
 
 func type(
-  _ element: swiftbn_dtype, _ rank: Int32, _ extents: UnsafePointer<Int64>?, _ argument: String
+  _ element: swiftbn_dtype, _ rank: Int32, _ extents: UnsafePointer<Int64>?, _ argument: @autoclosure () -> String
 ) throws -> TensorType {
-  TensorType(try dtype(element, argument), try shape(rank, extents, argument))
+  TensorType(try dtype(element, argument()), try shape(rank, extents, argument()))
 }
 
 /// A tensor in C order.
@@ -45,10 +45,14 @@ func buffers(
 }
 
 /// Elements of a C array; the pointer may be NULL if there are none.
-func array<T>(_ pointer: UnsafePointer<T>?, _ count: Int, _ argument: String) throws -> UnsafeBufferPointer<T> {
-  guard count >= 0 else { throw Failure.value("\(argument): there are \(UInt(bitPattern: count)), which is too many") }
+func array<T>(
+  _ pointer: UnsafePointer<T>?, _ count: Int, _ argument: @autoclosure () -> String
+) throws -> UnsafeBufferPointer<T> {
+  guard count >= 0 else {
+    throw Failure.value("\(argument()): there are \(UInt(bitPattern: count)), which is too many")
+  }
   if count == 0 { return UnsafeBufferPointer(start: nil, count: 0) }
-  return UnsafeBufferPointer(start: try required(pointer, argument), count: count)
+  return UnsafeBufferPointer(start: try required(pointer, argument()), count: count)
 }
 
 /// Writes a type for the caller.
