@@ -44,6 +44,10 @@ private struct RowWork<J: NormalizationJob> {
     if positions.base == channels.base { return }
     for row in 0..<rows {
       let (source, target) = (channels[row], positions[row])
+      if shape.inner == 1 {
+        repeatSample(source, target)
+        continue
+      }
       var position = 0
       for _ in 0..<layout.samples {
         for channel in 0..<shape.channels {
@@ -54,6 +58,27 @@ private struct RowWork<J: NormalizationJob> {
         }
       }
     }
+  }
+
+  /// Whole vectors while what they write too much is written again by the next sample.
+  @inline(__always)
+  func repeatSample(_ source: UnsafeMutablePointer<T>, _ target: UnsafeMutablePointer<T>) {
+    let sample = shape.channels
+    for first in 0..<layout.samples &- 1 {
+      var column = 0
+      while column < sample {
+        let position = first &* sample &+ column
+        if position &+ T.Vector.scalarCount > layout.width { break }
+        target.store(source.vector(at: column), at: position)
+        column &+= T.Vector.scalarCount
+      }
+      while column < sample {
+        target[first &* sample &+ column] = source[column]
+        column &+= 1
+      }
+    }
+    let last = target + (layout.samples &- 1) &* sample
+    for column in 0..<sample { last[column] = source[column] }
   }
 
   @inline(__always)
@@ -98,11 +123,9 @@ private struct RowWork<J: NormalizationJob> {
       }
     }
     let sample = shape.channels &* shape.inner
-    for first in 1..<layout.samples {
-      for position in 0..<sample {
-        totals[position] += totals[first &* sample &+ position]
-        totals[stride &+ position] += totals[stride &+ first &* sample &+ position]
-      }
+    if layout.samples > 1 {
+      addSamples(totals, sample)
+      addSamples(totals + stride, sample)
     }
     if shape.inner != 1 {
       for channel in 0..<shape.channels {
@@ -117,6 +140,19 @@ private struct RowWork<J: NormalizationJob> {
     }
     let sums = ChannelSums(first: totals, second: totals + stride, scratch: scratch)
     return job.finish(0..<shape.channels, sums, channels, isLast: isLast)
+  }
+
+  /// Adds up the sums of one row's samples, in order. The last vector reads and writes too much: what it reads is
+  /// scratch memory, what it writes has been added already.
+  @inline(__always)
+  func addSamples(_ sums: UnsafeMutablePointer<Double>, _ sample: Int) {
+    var position = 0
+    while position < sample {
+      var total = sums.vector(at: position)
+      for first in 1..<layout.samples { total += sums.vector(at: first &* sample &+ position) }
+      sums.store(total, at: position)
+      position &+= DoubleVector.scalarCount
+    }
   }
 
   /// Backwards after sums, because the end of the data is what they left in the cache: large tensors by chunks, small
