@@ -49,7 +49,7 @@ enum Module {
           defer { views.release() }
           for (index, input) in inputs.enumerated() { try views.add(input, "input \(index)") }
           let program = try Eager.program(
-            string(a.required(0), "op"), inputs: views.buffers.map(\.type), attributes: attributes(a.optional(2)))
+            string(a.required(0), "op"), inputs: views.buffers, attributes: attributes(a.optional(2)))
           return try run(program, inputs, indices: nil, out: nil)
         }
       }, "execute(op, inputs, attributes) -> tuple of ndarray: runs one operation at once."

@@ -2,7 +2,8 @@ import Compiler
 import Graph
 import Tensor
 
-/// A graph with chosen outputs, ready to run on data. Plans are compiled when new input types come and then kept.
+/// A graph with chosen outputs, ready to run on data. Plans are compiled when new input types come, and the last few
+/// are kept.
 ///
 /// Calls from several threads are safe; they take turns.
 public final class Program: @unchecked Sendable {
@@ -16,6 +17,8 @@ public final class Program: @unchecked Sendable {
   private let names: [String]
   private let lock = Lock()
   private var plans: [Entry] = []
+  /// Each plan has an arena: data of ever new shapes must not fill the memory.
+  private static let planCapacity = 32
 
   private struct Entry {
     /// Types of the caller's arrays, with the batch that rows pick in place of the first extent.
@@ -98,6 +101,7 @@ public final class Program: @unchecked Sendable {
     }
     let staged = zip(types, declared).map { rows != nil || $0.dtype != $1.dtype }
     let plan = try Plan(graph, outputs: outputs, inputTypes: types, staged: staged)
+    if plans.count >= Program.planCapacity { plans.removeFirst() }
     plans.append(Entry(inputTypes: types, gathers: rows != nil, plan: plan))
     return plan
   }
