@@ -264,12 +264,20 @@ def test_single_batches():
     expected = crossentropy(np.asarray(model(X))).mean()
     loss, _ = model.test_on_batch(X, LABELS)
     assert loss == pytest.approx(expected, rel=1e-5)
-    model.reset_metrics()
     loss, _ = model.train_on_batch(X, LABELS)
     assert loss == pytest.approx(expected, rel=1e-5)
-    model.reset_metrics()
     assert model.test_on_batch(X, LABELS, return_dict=True)["loss"] < expected
     np.testing.assert_allclose(model.predict_on_batch(X), np.asarray(model(X)), rtol=1e-5, atol=1e-6)
+
+
+def test_metrics_of_a_batch_are_of_that_batch_alone():
+    model = classifier()
+    model.compile(swiftbn.optimizers.SGD(0.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    first, second = (X[:5], LABELS[:5]), (X[5:], LABELS[5:])
+    for function in (model.test_on_batch, model.train_on_batch):
+        alone = function(*second)
+        function(*first)
+        np.testing.assert_allclose(function(*second), alone, rtol=1e-6)
 
 
 def test_data_are_brought_into_the_declared_form():

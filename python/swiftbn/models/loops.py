@@ -213,20 +213,24 @@ class Loops(Trainer):
     # Single batches
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """One step of training on a batch; metrics go on from earlier batches until `reset_metrics`.
+        """One step of training on a batch.
 
         Returns:
             As `evaluate`.
         """
         data = make_data(x, y, sample_weight, class_weight)
         data = self._prepare("train", data)
-        return _result(self._step("train", data, data.count).logs(data.arrays), return_dict)
+        step = self._step("train", data, data.count)
+        self.reset_metrics()
+        return _result(step.logs(data.arrays), return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """Loss and metrics on a batch; metrics go on from earlier batches until `reset_metrics`."""
+        """Loss and metrics on a batch alone."""
         data = make_data(x, y, sample_weight)
         data = self._prepare("test", data)
-        return _result(self._step("test", data, data.count).logs(data.arrays), return_dict)
+        step = self._step("test", data, data.count)
+        self.reset_metrics()
+        return _result(step.logs(data.arrays), return_dict)
 
     def predict_on_batch(self, x):
         """The model's outputs for a batch."""
