@@ -52,6 +52,7 @@ static inline double noise(void) {
 void test_batch_norm(void);
 void test_gradients(void);
 void test_training(void);
+void test_allocations(void);
 void test_errors(void);
 void test_configuration(void);
 

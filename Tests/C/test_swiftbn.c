@@ -42,6 +42,7 @@ int main(void) {
   test_batch_norm();
   test_gradients();
   test_training();
+  test_allocations();
   test_errors();
 
   swiftbn_graph_create(NULL);
