@@ -12,10 +12,10 @@ func stage(
   guard let source = buffer.pointer else { return }
   let type = buffer.type
   let rowElements = type.shape.dims.dropFirst().reduce(1, *)
-  let isInteger = !target.isFloat && target != .bool
+  let needsCheck = !target.isFloat && target != .bool && !target.holdsAll(of: type.dtype)
   guard let rows else {
     let count = type.shape.count
-    if type.dtype.isFloat && isInteger { try checkWhole(source, type.dtype, count, target, name, first: 0) }
+    if needsCheck { try checkWhole(source, type.dtype, count, target, name, first: 0) }
     convert(source, type.dtype.element, destination, target.element, count)
     return
   }
@@ -26,7 +26,7 @@ func stage(
   }
   for (position, row) in rows.enumerated() {
     let from = source + Int(row) * rowBytes
-    if type.dtype.isFloat && isInteger {
+    if needsCheck {
       try checkWhole(from, type.dtype, rowElements, target, name, first: Int(row) * rowElements)
     }
     convert(
@@ -34,19 +34,51 @@ func stage(
   }
 }
 
-/// Floats become integers only when they are whole numbers: NaN, infinities and fractions are mistakes in the data.
+extension DType {
+  /// Every value of the integer type `other` is one of this integer type.
+  fileprivate func holdsAll(of other: DType) -> Bool {
+    switch other {
+    case .bool, .uint8: true
+    case .int32: self == .int32 || self == .int64
+    case .uint32: self == .uint32 || self == .int64
+    case .int64: self == .int64
+    case .float32, .float64: false
+    }
+  }
+
+  /// The values of this integer type, as far as a Double counts them one by one.
+  fileprivate var range: ClosedRange<Double> {
+    switch self {
+    case .uint8: 0...255
+    case .uint32: 0...0x1p32 - 1
+    case .int32: -0x1p31...0x1p31 - 1
+    default: -0x1p53...0x1p53
+    }
+  }
+}
+
+/// Numbers become integers only when that changes none of them: NaN, infinities, fractions and numbers too large are
+/// mistakes in the data.
 private func checkWhole(
   _ source: UnsafeRawPointer, _ dtype: DType, _ count: Int, _ target: DType, _ name: String, first: Int
 ) throws {
-  for index in 0..<count {
-    let value =
-      dtype == .float32
-      ? Double(source.loadUnaligned(fromByteOffset: index * 4, as: Float.self))
-      : source.loadUnaligned(fromByteOffset: index * 8, as: Double.self)
-    guard value.isFinite, value.rounded() == value, abs(value) < 0x1p31 || target == .int64 && abs(value) < 0x1p53
-    else {
-      throw Failure.value(
-        "input \(name): element \(first + index) is \(value), expected a whole number that fits \(target)")
+  let range = target.range
+  func check<T>(_: T.Type, _ convert: (T) -> Double) throws {
+    for index in 0..<count {
+      let element = source.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self)
+      let value = convert(element)
+      guard range.contains(value), value.rounded() == value else {
+        throw Failure.value(
+          "input \(name): element \(first + index) is \(element), expected a whole number that fits \(target)")
+      }
     }
+  }
+  switch dtype {
+  case .float32: try check(Float.self) { Double($0) }
+  case .float64: try check(Double.self) { $0 }
+  case .int32: try check(Int32.self) { Double($0) }
+  case .uint32: try check(UInt32.self) { Double($0) }
+  case .int64: try check(Int64.self) { Double($0) }
+  case .uint8, .bool: break
   }
 }
