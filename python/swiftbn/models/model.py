@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from swiftbn.layers._call import is_tensor_structure, map_shapes, shape_structure
 from swiftbn.layers.layer import Layer
 from swiftbn.models.loops import Loops
+from swiftbn.operation import trace_output_spec
+from swiftbn.tensor import KerasTensor
 
 
 class Model(Loops, Layer):
@@ -52,6 +55,32 @@ class Model(Loops, Layer):
     @layers.setter
     def layers(self, _):
         raise AttributeError("`layers` is found from the model's attributes and cannot be set")
+
+    # A model without a build() of its own is built by its first call, whose shapes are saved to repeat it.
+
+    def _build_for(self, arguments: dict) -> None:
+        super()._build_for(arguments)
+        if self._build_shapes is None and type(self).build is Layer.build:
+            shapes = {
+                f"{name}_shape": shape_structure(value)
+                for name, value in arguments.items()
+                if is_tensor_structure(value)
+            }
+            self._build_shapes = {"input_shape": shapes.popitem()[1]} if len(shapes) == 1 else shapes or None
+
+    def build_from_config(self, config: dict) -> None:
+        """Builds the model with shapes from `get_build_config`."""
+        shapes = (config or {}).get("shapes_dict")
+        if shapes is None or type(self).build is not Layer.build:
+            super().build_from_config(config)
+            return
+        named = {
+            name.removesuffix("_shape"): map_shapes(lambda shape: KerasTensor(shape, self.dtype), shape)
+            for name, shape in shapes.items()
+        }
+        trace_output_spec(self.call, (), named)
+        self._build_shapes = shapes
+        self.built = True
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of a name, or at a position in `layers`.

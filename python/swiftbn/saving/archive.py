@@ -7,14 +7,18 @@ import datetime
 import io
 import json
 import os
-import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
+from swiftbn.saving.files import replacing
 from swiftbn.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 # The version of Keras whose format is written.
 _KERAS_VERSION = "3.15.1"
+# A part that claims more than this, and many times what is stored for it, is not unpacked.
+_SUSPICIOUS_BYTES = 1 << 32
+_LARGEST_EXPANSION = 100
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 
@@ -23,29 +27,6 @@ def _checked_path(filepath, ending: str, what: str) -> Path:
     if not path.name.endswith(ending):
         raise ValueError(f"{what}: expected a path that ends in {ending!r}. Received: {path}")
     return path
-
-
-@contextlib.contextmanager
-def _replacing(path: Path, overwrite: bool):
-    """A temporary file beside the path, which takes its place when all went well."""
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists already, and overwrite=False")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        yield name
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _weights_bytes(model) -> bytes:
@@ -73,7 +54,7 @@ def save_model(model, filepath, overwrite=True) -> None:
         "keras_version": _KERAS_VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
     }
-    with _replacing(path, overwrite) as name, zipfile.ZipFile(name, "w") as archive:
+    with replacing(path, overwrite) as name, zipfile.ZipFile(name, "w") as archive:
         archive.writestr(_METADATA, json.dumps(metadata))
         archive.writestr(_CONFIG, json.dumps(serialize_keras_object(model)))
         archive.writestr(_WEIGHTS, _weights_bytes(model))
@@ -89,7 +70,7 @@ def save_weights(model, filepath, overwrite=True) -> None:
     path = _checked_path(filepath, ".weights.h5", "save_weights")
     if not model.built:
         raise ValueError(f"Model '{model.name}' has to be built before its weights can be saved")
-    with _replacing(path, overwrite) as name:
+    with replacing(path, overwrite) as name:
         Path(name).write_bytes(_weights_bytes(model))
 
 
@@ -103,9 +84,16 @@ def _members(path: Path) -> dict[str, bytes]:
             missing = [name for name in (_CONFIG, _METADATA, _WEIGHTS) if name not in names]
             if missing:
                 raise ValueError(f"{path} is no .keras file: {', '.join(missing)} is missing")
-            return {name: archive.read(name) for name in (_CONFIG, _METADATA, _WEIGHTS)}
-    except zipfile.BadZipFile as error:
+            return {name: _member(archive, name, path) for name in (_CONFIG, _METADATA, _WEIGHTS)}
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise ValueError(f"{path} is no .keras file, or it is damaged: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    info = archive.getinfo(name)
+    if info.file_size > _SUSPICIOUS_BYTES and info.file_size > _LARGEST_EXPANSION * info.compress_size:
+        raise ValueError(f"{path} is refused: {name} claims {info.file_size} bytes, {info.compress_size} are stored")
+    return archive.read(info)
 
 
 @contextlib.contextmanager
@@ -139,7 +127,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     try:
         config = json.loads(parts[_CONFIG])
         json.loads(parts[_METADATA])
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {_CONFIG} or {_METADATA} is no JSON: {error}") from None
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(f"{path} is no .keras file: {_CONFIG} describes no object")
@@ -147,7 +135,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         config.pop("compile_config", None)
     try:
         model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(f"{path}: its configuration does not fit: {type(error).__name__}: {error}") from error
     with _h5(io.BytesIO(parts[_WEIGHTS]), path) as file:
         weights.read(model, file)

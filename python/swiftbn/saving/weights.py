@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
+import warnings
+
 import h5py
 import numpy as np
 
 from swiftbn._registry import snake_case
 from swiftbn.layers.layer import Layer
 from swiftbn.optimizers.base import Optimizer
+from swiftbn.random import SeedGenerator
+from swiftbn.saving.datasets import arrays, open_group
 
 
 def walk(saveable, path: str = "", seen: set | None = None):
-    """Pairs (path, object with variables of its own), the model first, in Keras' order."""
+    """Pairs (path, object with variables of its own), the model first, in Keras' order.
+
+    The states of random generators are among them, which Keras does not save: it passes over them when it loads.
+    """
     seen = set() if seen is None else seen
     if id(saveable) in seen:
         return
     seen.add(id(saveable))
     yield path, saveable
-    if isinstance(saveable, Optimizer):
+    if isinstance(saveable, (Optimizer, SeedGenerator)):
         return
     for name, child in _children(saveable):
         inner = f"{path}/{name}" if path else name
-        if isinstance(child, (Layer, Optimizer)):
+        if isinstance(child, (Layer, Optimizer, SeedGenerator)):
             yield from walk(child, inner, seen)
         elif isinstance(child, (list, tuple, dict)):
             yield from _walk_container(child, inner, seen)
 
 
 def _walk_container(container, path: str, seen: set):
+    if id(container) in seen:
+        return
+    seen.add(id(container))
     used: dict[str, int] = {}
+
+    def unique(name: str) -> str:
+        used[name] = used.get(name, -1) + 1
+        return f"{path}/{name}_{used[name]}" if used[name] else f"{path}/{name}"
+
     for child in container.values() if isinstance(container, dict) else container:
-        if not isinstance(child, Layer):
-            continue
-        # Objects are addressed by class, since their names depend on what was made before them.
-        name = snake_case(type(child).__name__)
-        if name in used:
-            used[name] += 1
-            name = f"{name}_{used[name]}"
-        else:
-            used[name] = 0
-        yield from walk(child, f"{path}/{name}", seen)
+        if isinstance(child, (Layer, SeedGenerator)):
+            # Objects are addressed by class, since their names depend on what was made before them.
+            yield from walk(child, unique(snake_case(type(child).__name__)), seen)
+        elif isinstance(child, (list, tuple, dict)):
+            yield from _walk_container(child, unique("container"), seen)
 
 
 def _children(saveable):
@@ -53,7 +63,8 @@ def _children(saveable):
     attributes = {name: value for name, value in vars(saveable).items() if name not in skipped}
     if isinstance(saveable, Model) and saveable.optimizer is not None:
         attributes["optimizer"] = saveable.optimizer
-    for name in sorted(attributes):
+    # Private ones come last, as in Keras, so that an object with two names has the public one.
+    for name in sorted(attributes, key=lambda name: (name.startswith("_"), name)):
         yield name, attributes[name]
 
 
@@ -81,7 +92,10 @@ def write(model, file: h5py.File) -> None:
         if isinstance(getattr(saveable, "name", None), str):
             group.attrs["name"] = saveable.name
         store: dict = {}
-        saveable.save_own_variables(store)
+        if isinstance(saveable, SeedGenerator):
+            store["0"] = saveable.state.numpy()
+        else:
+            saveable.save_own_variables(store)
         for key, value in store.items():
             group[key] = np.asarray(value)
 
@@ -96,69 +110,63 @@ def read(model, file: h5py.File, skip_mismatch: bool = False) -> None:
     """
     found, unfit = [], []
     for path, saveable in walk(model):
-        store = _group(file, path)
-        if isinstance(saveable, Optimizer):
-            # A file of weights alone, or of another optimizer, leaves the optimizer as it is.
-            if len(store) == len(saveable.variables):
-                found.append((saveable, store))
+        store = open_group(file, f"{path}/vars" if path else "vars")
+        if isinstance(saveable, SeedGenerator) and not store:
             continue
-        problem = _mismatch(saveable, path, store)
+        if isinstance(saveable, Optimizer) and len(store) != len(saveable.variables):
+            if store:
+                warnings.warn(
+                    f"Optimizer '{saveable.name}' keeps its state: it has {len(saveable.variables)} variables, "
+                    f"the file has {len(store)}",
+                    stacklevel=4,
+                )
+            continue
+        problem = _mismatch(saveable, path or "the model itself", store)
         if problem is None:
             found.append((saveable, store))
         else:
             unfit.append(problem)
     if unfit and not skip_mismatch:
         raise ValueError("The weights do not fit the model: " + "; ".join(unfit[:5]))
-    for saveable, store in found:
-        if store or saveable_has_variables(saveable):
-            saveable.load_own_variables(store)
+    _assign([(saveable, arrays(store)) for saveable, store in found])
 
 
-def saveable_has_variables(saveable) -> bool:
-    return isinstance(saveable, Layer) and bool(saveable._own_variables())
+def _assign(found: list) -> None:
+    """Gives values to objects; when one refuses them, all are as before."""
+    before = [(variable, np.array(variable.numpy())) for saveable, _ in found for variable in _variables(saveable)]
+    try:
+        for saveable, store in found:
+            if isinstance(saveable, SeedGenerator):
+                saveable.state.assign(store["0"])
+            elif store or _variables(saveable):
+                saveable.load_own_variables(store)
+    except BaseException:
+        for variable, value in before:
+            variable.assign(value)
+        raise
 
 
-def _mismatch(layer, path: str, store: dict) -> str | None:
-    if type(layer).load_own_variables is not Layer.load_own_variables:
+def _variables(saveable) -> list:
+    if isinstance(saveable, SeedGenerator):
+        return [saveable.state]
+    return saveable._own_variables() if isinstance(saveable, Layer) else saveable.variables
+
+
+def _mismatch(saveable, place: str, store: dict) -> str | None:
+    kind = type(saveable)
+    if isinstance(saveable, Layer) and kind.load_own_variables is not Layer.load_own_variables:
         return None
-    variables = layer._own_variables()
-    place = path or "the model itself"
+    variables = _variables(saveable)
+    what = f"{'layer' if isinstance(saveable, Layer) else kind.__name__} '{saveable.name}'"
     if len(variables) != len(store):
-        hint = "" if layer.built else " (the layer is not built)"
-        return f"layer '{layer.name}' has {len(variables)} variables{hint}, the file has {len(store)} at {place}"
+        hint = "" if getattr(saveable, "built", True) else " (the layer is not built)"
+        return f"{what} has {len(variables)} variables{hint}, the file has {len(store)} at {place}"
     for index, variable in enumerate(variables):
         if str(index) not in store:
-            return f"layer '{layer.name}': variable {index} is missing at {place}"
-        if store[str(index)].shape != variable.shape:
-            return (
-                f"layer '{layer.name}': {variable.name} has shape {variable.shape}, the file has "
-                f"{store[str(index)].shape} at {place}"
-            )
+            return f"{what}: variable {index} is missing at {place}"
+        data = store[str(index)]
+        if data.shape != variable.shape:
+            return f"{what}: {variable.name} has shape {variable.shape}, the file has {data.shape} at {place}"
+        if data.dtype.kind not in "fiub":
+            return f"{what}: {variable.name} has dtype {variable.dtype}, the file has {data.dtype} at {place}"
     return None
-
-
-def _group(file: h5py.File, path: str) -> dict:
-    """The arrays of a group; links to other files are refused."""
-    name = f"{path}/vars" if path else "vars"
-    group = file
-    for part in name.split("/"):
-        link = group.get(part, getlink=True) if part in group else None
-        if link is None:
-            return {}
-        _refuse_links(link, name)
-        group = group[part]
-    if not isinstance(group, h5py.Group):
-        raise ValueError(f"The file is no Keras file: {name} is not a group")
-    arrays = {}
-    for key in group:
-        _refuse_links(group.get(key, getlink=True), f"{name}/{key}")
-        dataset = group[key]
-        if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-            raise ValueError(f"The file is no Keras file: {name}/{key} is no plain data set")
-        arrays[key] = np.asarray(dataset)
-    return arrays
-
-
-def _refuse_links(link, name: str) -> None:
-    if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)):
-        raise ValueError(f"The file is refused: {name} is a link to another place")
