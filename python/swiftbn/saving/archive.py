@@ -120,6 +120,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         FileNotFoundError: no such file.
         ValueError: no `.keras` file, a damaged one, classes that swiftbn does not have, weights that do not fit.
     """
+    from swiftbn.models.model import Model
     from swiftbn.saving import weights
 
     path = _checked_path(filepath, ".keras", "load_model")
@@ -137,6 +138,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(f"{path}: its configuration does not fit: {type(error).__name__}: {error}") from error
+    if not isinstance(model, Model):
+        raise ValueError(f"{path}: {_CONFIG} describes no model. Received: {type(model).__name__}")
     with _h5(io.BytesIO(parts[_WEIGHTS]), path) as file:
         weights.read(model, file)
     return model
