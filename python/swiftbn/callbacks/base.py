@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 
@@ -33,6 +34,9 @@ class Callback:
 
     def set_model(self, model) -> None:
         self._model = model
+
+    def _on_error(self) -> None:
+        """Called instead of the events that end what was begun, when an error ends it."""
 
     def on_epoch_begin(self, epoch, logs=None): ...
     def on_epoch_end(self, epoch, logs=None): ...
@@ -94,6 +98,16 @@ class CallbackList(Callback):
     def append(self, callback: Callback) -> None:
         self.callbacks.append(callback)
 
+    @contextlib.contextmanager
+    def guarded(self):
+        """Within this context errors reach all callbacks, so that none leaves a file or a progress bar open."""
+        try:
+            yield
+        except BaseException:
+            for callback in self.callbacks:
+                callback._on_error()
+            raise
+
     def set_params(self, params) -> None:
         self.params = params
         for callback in self.callbacks:
@@ -106,9 +120,24 @@ class CallbackList(Callback):
 
 
 def _forward(event: str):
-    def method(self, *args, **kwargs):
-        for callback in self.callbacks:
-            getattr(callback, event)(*args, **kwargs)
+    """Callbacks are always given `logs`, if only None: by name in events of batches, else by position, as in Keras."""
+    if "_batch_" in event:
+
+        def method(self, batch, logs=None):
+            for callback in self.callbacks:
+                getattr(callback, event)(batch, logs=logs)
+
+    elif "_epoch_" in event:
+
+        def method(self, epoch, logs=None):
+            for callback in self.callbacks:
+                getattr(callback, event)(epoch, logs)
+
+    else:
+
+        def method(self, logs=None):
+            for callback in self.callbacks:
+                getattr(callback, event)(logs)
 
     method.__name__ = event
     return method
@@ -173,50 +202,21 @@ class LambdaCallback(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Ends training when the loss is NaN or infinite."""
+    """Ends training when the loss is NaN or infinite.
+
+    Args:
+        raise_error: raises a RuntimeError instead, in the middle of the epoch.
+    """
+
+    def __init__(self, raise_error: bool = False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(loss):
-            print(f"Batch {batch}: loss is {loss}, training ends", file=sys.stderr)
-            self.model.stop_training = True
-
-
-class Monitor(Callback):
-    """What callbacks that watch a quantity share.
-
-    Args:
-        monitor: its name in the logs.
-        mode: "min", "max", or "auto": "max" for accuracies and the like.
-        min_delta: smallest change that counts as an improvement.
-    """
-
-    def __init__(self, monitor: str, mode: str, min_delta: float = 0.0):
-        super().__init__()
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{type(self).__name__}: expected mode 'auto', 'min' or 'max'. Received: mode={mode!r}")
-        self.monitor = monitor
-        self.mode = mode
-        self.min_delta = abs(min_delta)
-        name = monitor.removeprefix("val_")
-        self._rises = mode == "max" or (
-            mode == "auto" and any(word in name for word in ("acc", "auc", "precision", "recall", "f1"))
-        )
-
-    @property
-    def worst(self) -> float:
-        return -math.inf if self._rises else math.inf
-
-    def improves(self, value: float, best: float) -> bool:
-        return value - self.min_delta > best if self._rises else value + self.min_delta < best
-
-    def read(self, logs) -> float | None:
-        """The quantity, or None and a warning on standard error when it is not in the logs."""
-        value = (logs or {}).get(self.monitor)
-        if value is None:
-            import warnings
-
-            warnings.warn(
-                f"{type(self).__name__}: {self.monitor!r} is not available, only {', '.join(logs or {})}", stacklevel=2
-            )
-        return value
+        if loss is None or math.isfinite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(f"TerminateOnNaN: the loss is {loss} at batch {batch}")
+        print(f"Batch {batch}: loss is {loss}, training ends", file=sys.stderr)
+        self.model.stop_training = True

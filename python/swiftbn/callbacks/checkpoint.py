@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from swiftbn.callbacks.base import Monitor
+from swiftbn.callbacks.monitor import Monitor
 
 
 class ModelCheckpoint(Monitor):
@@ -22,6 +22,7 @@ class ModelCheckpoint(Monitor):
 
     Raises:
         ValueError: an extension that does not fit.
+        KeyError: in training, a name in `filepath` that is not in the logs.
     """
 
     def __init__(
@@ -48,7 +49,8 @@ class ModelCheckpoint(Monitor):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
-        self.best = self.worst if initial_value_threshold is None else initial_value_threshold
+        threshold = initial_value_threshold
+        self.best = None if threshold is None else self._number("initial_value_threshold", threshold)
         self._epoch = 0
         self._batches = 0
 
@@ -65,18 +67,34 @@ class ModelCheckpoint(Monitor):
         if self.save_freq == "epoch":
             self._save(logs or {})
 
-    def _save(self, logs: dict) -> None:
-        path = self.filepath.format(epoch=self._epoch + 1, **logs)
-        if self.save_best_only:
-            value = self.read(logs)
-            if value is None or not self.improves(value, self.best):
-                return
-            if self.verbose:
-                print(f"\nEpoch {self._epoch + 1}: {self.monitor} improved from {self.best:.5f} to {value:.5f}")
+    def _path(self, logs: dict) -> str:
+        try:
+            return self.filepath.format(**{"epoch": self._epoch + 1, **logs})
+        except (KeyError, IndexError) as error:
+            raise KeyError(
+                f"ModelCheckpoint: filepath {self.filepath!r} names {error}, which is not in the logs: epoch, "
+                f"{', '.join(logs)}"
+            ) from None
+
+    def _is_wanted(self, logs: dict) -> bool:
+        """Whether this state is to be saved; without the quantity to watch it is."""
+        if not self.save_best_only or (value := self.read(logs)) is None:
+            return True
+        best = "None" if self.best is None else f"{self.best:.5f}"
+        better = self.improves(value, self.best)
+        if better:
             self.best = value
         if self.verbose:
+            change = f"improved from {best} to {value:.5f}" if better else f"did not improve from {best}"
+            print(f"\nEpoch {self._epoch + 1}: {self.monitor} {change}")
+        return better
+
+    def _save(self, logs: dict) -> None:
+        path = self._path(logs)
+        if not self._is_wanted(logs):
+            return
+        if self.verbose:
             print(f"\nEpoch {self._epoch + 1}: saving model to {path}")
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:

@@ -16,10 +16,15 @@ class CSVLogger(Callback):
         filename: file to write.
         separator: between fields.
         append: whether lines go behind those of an existing file.
+
+    Raises:
+        ValueError: a separator that is not one character.
     """
 
     def __init__(self, filename, separator=",", append=False):
         super().__init__()
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '\r\n"':
+            raise ValueError(f"CSVLogger: expected separator to be one character. Received: separator={separator!r}")
         self.filename = os.fspath(filename)
         self.separator = separator
         self.append = append
@@ -29,6 +34,7 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs=None):
         has_lines = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
+        self.on_train_end()
         self._file = open(self.filename, "a" if self.append else "w", newline="")
         self._needs_header = not has_lines
         self._writer = None
@@ -51,6 +57,8 @@ class CSVLogger(Callback):
         if self._file is not None:
             self._file.close()
         self._file = self._writer = None
+
+    _on_error = on_train_end
 
 
 def _text(value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swiftbn.callbacks.base import Monitor
+from swiftbn.callbacks.monitor import Monitor
 
 
 class EarlyStopping(Monitor):
@@ -29,17 +29,17 @@ class EarlyStopping(Monitor):
         start_from_epoch=0,
     ):
         super().__init__(monitor, mode, min_delta)
-        self.patience = patience
+        self.patience = self._count("patience", patience)
         self.verbose = verbose
-        self.baseline = baseline
+        self.baseline = None if baseline is None else self._number("baseline", baseline)
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = self._count("start_from_epoch", start_from_epoch)
         self.on_train_begin()
 
     def on_train_begin(self, logs=None):
         self.wait = 0
         self.stopped_epoch = 0
-        self.best = self.worst
+        self.best = None
         self.best_epoch = 0
         self.best_weights = None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from swiftbn.callbacks.base import Callback, Monitor
+from swiftbn.callbacks.base import Callback
+from swiftbn.callbacks.monitor import Monitor
 
 
 def _current_rate(callback) -> float:
@@ -66,17 +67,17 @@ class ReduceLROnPlateau(Monitor):
         min_lr=0.0,
     ):
         super().__init__(monitor, mode, min_delta)
-        if factor >= 1.0:
+        if self._number("factor", factor) >= 1.0:
             raise ValueError(f"ReduceLROnPlateau: expected factor < 1. Received: factor={factor}")
         self.factor = factor
-        self.patience = patience
+        self.patience = self._count("patience", patience)
         self.verbose = verbose
-        self.cooldown = cooldown
-        self.min_lr = min_lr
+        self.cooldown = self._count("cooldown", cooldown)
+        self.min_lr = self._number("min_lr", min_lr)
         self.on_train_begin()
 
     def on_train_begin(self, logs=None):
-        self.best = self.worst
+        self.best = None
         self.wait = 0
         self.cooldown_counter = 0
 

@@ -22,6 +22,8 @@ class ProgbarLogger(Callback):
 
     # A terminal shows no more than this many frames a second, so updating it costs nothing.
     _seconds_per_frame = 0.1
+    # The one whose bar is on the screen: there is room for one, so that an evaluation in a callback shows none.
+    _on_screen = None
 
     def __init__(self):
         super().__init__()
@@ -38,7 +40,7 @@ class ProgbarLogger(Callback):
         self._began = time.perf_counter()
         self._count = 0
         self._shown = 0.0
-        if self._verbose != 1:
+        if self._verbose != 1 or ProgbarLogger._on_screen is not None:
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -51,6 +53,7 @@ class ProgbarLogger(Callback):
             refresh_per_second=10,
         )
         self._bar.start()
+        ProgbarLogger._on_screen = self
         self._task = self._bar.add_task(label, total=self.params.get("steps"), logs="")
 
     def _advance(self, logs) -> None:
@@ -66,21 +69,26 @@ class ProgbarLogger(Callback):
         seconds = time.perf_counter() - self._began
         if self._bar is not None:
             self._bar.update(self._task, completed=self._count, logs=format_logs(logs))
-            self._bar.stop()
-            self._bar = None
+            self._stop()
         elif self._verbose == 2:
             per_step = f"{1e3 * seconds / max(self._count, 1):.1f}ms/step"
             pieces = [label, f"{self._count}/{self._count}", f"{seconds:.1f}s", per_step, format_logs(logs)]
             print(" - ".join(piece for piece in pieces if piece), flush=True)
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+            ProgbarLogger._on_screen = None
 
     def on_train_begin(self, logs=None):
         self._in_fit = True
 
     def on_train_end(self, logs=None):
         self._in_fit = False
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._stop()
+
+    _on_error = on_train_end
 
     def on_epoch_begin(self, epoch, logs=None):
         self._label = f"Epoch {epoch + 1}/{self.params.get('epochs')}"

@@ -91,21 +91,20 @@ class Loops(Trainer):
                 model=self,
             )
         self.stop_training = False
-        callbacks.on_train_begin()
-        logs: dict = {}
-        for epoch in range(initial_epoch, epochs):
-            self.reset_metrics()
-            callbacks.on_epoch_begin(epoch)
-            logs = self._train_epoch(data, batch_size, bool(shuffle), callbacks)
-            epoch_logs = dict(logs)
-            if validation is not None and evaluates_on(epoch + 1):
-                results = self._evaluate(validation, validation_batch, callbacks)
-                epoch_logs.update((f"val_{name}", value) for name, value in results.items())
-            callbacks.on_epoch_end(epoch, epoch_logs)
-            logs = epoch_logs
-            if self.stop_training:
-                break
-        callbacks.on_train_end(logs=logs)
+        with callbacks.guarded():
+            callbacks.on_train_begin()
+            logs: dict = {}
+            for epoch in range(initial_epoch, epochs):
+                self.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+                logs = self._train_epoch(data, batch_size, bool(shuffle), callbacks)
+                if validation is not None and evaluates_on(epoch + 1):
+                    results = self._evaluate(validation, validation_batch, callbacks)
+                    logs.update((f"val_{name}", value) for name, value in results.items())
+                callbacks.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+            callbacks.on_train_end(logs=logs)
         return self.history
 
     def _train_epoch(self, data: Data, batch_size: int, shuffle: bool, callbacks) -> dict:
@@ -122,7 +121,8 @@ class Loops(Trainer):
                 logs = step.logs(data.rows(begin, end))
             else:
                 logs = step.logs(arrays, order[begin:end])
-            callbacks.on_train_batch_end(number, logs)
+            # A copy, so that what callbacks add is not taken for the epoch's.
+            callbacks.on_train_batch_end(number, dict(logs))
             if self.stop_training:
                 break
         return _sorted(logs)
@@ -173,7 +173,8 @@ class Loops(Trainer):
                 steps=-(-data.count // batch_size),
                 model=self,
             )
-        logs = self._evaluate(data, batch_size, callbacks)
+        with callbacks.guarded():
+            logs = self._evaluate(data, batch_size, callbacks)
         return _result(logs, return_dict)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
@@ -197,16 +198,17 @@ class Loops(Trainer):
                 steps=-(-data.count // batch_size),
                 model=self,
             )
-        callbacks.on_predict_begin()
         parts = []
-        for number, begin in enumerate(range(0, data.count, batch_size)):
-            end = min(begin + batch_size, data.count)
-            callbacks.on_predict_batch_begin(number)
-            step = self._step("predict", data, end - begin)
-            results = step.program.run(data.rows(begin, end))
-            parts.append(results)
-            callbacks.on_predict_batch_end(number, {"outputs": tree.pack_as(step.structure, results)})
-        callbacks.on_predict_end()
+        with callbacks.guarded():
+            callbacks.on_predict_begin()
+            for number, begin in enumerate(range(0, data.count, batch_size)):
+                end = min(begin + batch_size, data.count)
+                callbacks.on_predict_batch_begin(number)
+                step = self._step("predict", data, end - begin)
+                results = step.program.run(data.rows(begin, end))
+                parts.append(results)
+                callbacks.on_predict_batch_end(number, {"outputs": tree.pack_as(step.structure, results)})
+            callbacks.on_predict_end()
         joined = [np.concatenate(column) if len(column) > 1 else column[0] for column in zip(*parts, strict=False)]
         return tree.pack_as(step.structure, joined)
 
