@@ -7,6 +7,8 @@ The file `data/digits.npz` holds the pixels (0 to 16) and the labels, unchanged.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,7 @@ def load_data(size=28):
     try:
         with np.load(_FILE, allow_pickle=False) as arrays:
             x, y = arrays["x"], arrays["y"]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{_FILE.name} is damaged: {error}; install swiftbn again") from None
     if size == 28:
         x = _enlarge(x)

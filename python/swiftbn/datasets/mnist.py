@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.client
+import io
 import os
 import struct
-import tempfile
-import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -64,32 +65,40 @@ def download(url: str, target: Path, sha256: str) -> None:
     """Brings a file, with a progress bar, and keeps it only when its checksum is right.
 
     Raises:
-        OSError: it cannot be reached; ValueError: another checksum. No file is left behind then.
+        OSError: it cannot be reached, or the connection broke off.
+        ValueError: another checksum. No file is left behind in either case.
     """
+    from swiftbn.saving.files import replacing
+
+    with replacing(target) as name:
+        try:
+            with open(name, "wb") as file:
+                digest = _fetch(url, file, target.name)
+        except (OSError, http.client.HTTPException) as error:
+            raise OSError(f"Cannot download {url}: {getattr(error, 'reason', None) or error}") from error
+        if digest != sha256:
+            raise ValueError(f"{url}: expected sha256 {sha256}. Received: {digest}; nothing was kept")
+
+
+def _fetch(url: str, file, label: str) -> str:
+    """Writes what is at a URL to an open file and returns its sha256."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        digest = hashlib.sha256()
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with os.fdopen(descriptor, "wb") as file, Progress(*columns, transient=True) as progress:
-            try:
-                with urllib.request.urlopen(url, timeout=60) as response:
-                    total = response.headers.get("Content-Length")
-                    task = progress.add_task(f"Downloading {target.name}", total=int(total) if total else None)
-                    while block := response.read(1 << 16):
-                        file.write(block)
-                        digest.update(block)
-                        progress.advance(task, len(block))
-            except urllib.error.URLError as error:
-                raise OSError(f"Cannot download {url}: {error.reason}") from error
-        if digest.hexdigest() != sha256:
-            raise ValueError(f"{url}: expected sha256 {sha256}. Received: {digest.hexdigest()}; nothing was kept")
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    digest = hashlib.sha256()
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns) as progress, urllib.request.urlopen(url, timeout=60) as response:
+        length = response.headers.get("Content-Length", "")
+        total = int(length) if length.isdigit() else None
+        task = progress.add_task(f"Downloading {label}", total=total)
+        received = 0
+        while block := response.read(1 << 16):
+            file.write(block)
+            digest.update(block)
+            received += len(block)
+            progress.update(task, completed=received)
+    if total is not None and received != total:
+        raise OSError(f"the connection broke off after {received} of {total} bytes")
+    return digest.hexdigest()
 
 
 def _read_npz(file: Path):
@@ -98,9 +107,9 @@ def _read_npz(file: Path):
     if digest != SHA256:
         raise ValueError(f"{file}: expected sha256 {SHA256}. Received: {digest}; delete it to download it again")
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{file} is no MNIST file: {error}") from None
 
 

@@ -28,19 +28,19 @@ class CompiledLoss:
         """Matches losses with outputs; `names` are the outputs' names."""
         losses = _per_output("loss", self.user_loss, names, share=True)
         weights = _per_output("loss_weights", self.user_weights, names, share=False)
-        self.losses = [
+        losses = [
             _make_loss(loss, output, rank) for loss, output, rank in zip(losses, outputs, target_ranks, strict=False)
         ]
-        if all(loss is None for loss in self.losses):
+        if all(loss is None for loss in losses):
             raise ValueError("compile: expected a loss for at least one output. Received: None for all")
         for weight in weights:
             if weight is not None and (isinstance(weight, bool) or not isinstance(weight, (int, float))):
                 raise ValueError(f"compile: expected loss_weights to be numbers. Received: {weight!r}")
-        self.weights = weights
+        self.losses, self.weights = losses, weights
         if len(names) > 1:
             self.trackers = [
                 None if loss is None else metrics_module.Mean(name=f"{name}_loss")
-                for loss, name in zip(self.losses, names, strict=False)
+                for loss, name in zip(losses, names, strict=False)
             ]
 
     def is_sparse(self, index: int) -> bool:
@@ -84,6 +84,11 @@ class CompiledMetrics:
     """
 
     def __init__(self, metrics, weighted_metrics=None):
+        for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+            if value is not None and not isinstance(value, (list, tuple, dict)):
+                raise ValueError(
+                    f"compile: expected {argument} to be a list, tuple or dict. Received: {argument}={value!r}"
+                )
         self.user_metrics = metrics
         self.user_weighted = weighted_metrics
         self.built = False
@@ -93,6 +98,7 @@ class CompiledMetrics:
 
     def build(self, targets: list, outputs: list, names: list) -> None:
         """Matches metrics with outputs and resolves names like "accuracy" by the shapes of targets and outputs."""
+        self.entries, self._names = [], []
         for user, is_weighted in ((self.user_metrics, False), (self.user_weighted, True)):
             for index, group in enumerate(_metric_groups(user, names)):
                 for identifier in group:

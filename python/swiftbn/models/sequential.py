@@ -79,9 +79,23 @@ class Sequential(Model):
             )
         if any(layer.name == other.name for other in self._sequence):
             raise ValueError(
-                f"Sequential '{self.name}': expected unique layer names. Received a second layer '{layer.name}'"
+                f"Sequential '{self.name}': expected unique layer names. "
+                f"Received a second layer '{layer.name}'{self._again(layer)}"
             )
         self._sequence.append(layer)
+
+    def _again(self, layer) -> str:
+        """What a layer that comes twice was built for and what it would be given now, where that is known."""
+        if not any(layer is other for other in self._sequence):
+            return ""
+        try:
+            self._rebuild()
+        except (ValueError, TypeError):
+            return ", the same object"
+        if not layer._build_shapes or not self.built:
+            return ", the same object"
+        shape = next(iter(layer._build_shapes.values()))
+        return f", the same object, with inputs of shape {shape} and then {self.output_shape}"
 
     def _rebuild(self) -> None:
         self._clear_programs()

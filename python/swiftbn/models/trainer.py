@@ -80,9 +80,9 @@ class Trainer:
             raise ValueError(f"compile: only steps_per_execution=1 is supported. Received: {steps_per_execution!r}")
         if jit_compile not in ("auto", True, False):
             raise ValueError(f"compile: expected jit_compile to be 'auto', True or False. Received: {jit_compile!r}")
-        optimizer = optimizers.get(optimizer)
+        optimizer, compiled_metrics = optimizers.get(optimizer), CompiledMetrics(metrics, weighted_metrics)
         self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
-        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics)
+        self._compiled_metrics = compiled_metrics
         self.optimizer = optimizer
         self.loss = loss
         self._loss_tracker = metrics_module.Mean(name="loss")
