@@ -34,12 +34,12 @@ for _event in _EVENTS:
 
 TRAINED, ALL = ["loss", "mae"], ["loss", "mae", "val_loss", "val_mae"]
 EPOCH = [
-    ("on_train_batch_begin", 0, None),
+    ("on_train_batch_begin", 0, []),
     ("on_train_batch_end", 0, TRAINED),
-    ("on_train_batch_begin", 1, None),
+    ("on_train_batch_begin", 1, []),
     ("on_train_batch_end", 1, TRAINED),
-    ("on_test_begin", None),
-    ("on_test_batch_begin", 0, None),
+    ("on_test_begin", []),
+    ("on_test_batch_begin", 0, []),
     ("on_test_batch_end", 0, TRAINED),
     ("on_test_end", TRAINED),
 ]
@@ -50,9 +50,9 @@ def test_order_of_events_in_fit():
     model(["mae"]).fit(
         X, Y, batch_size=8, epochs=2, validation_data=(X[:4], Y[:4]), callbacks=[Recorder(calls)], verbose=0
     )
-    expected = [("on_train_begin", None)]
+    expected = [("on_train_begin", [])]
     for epoch in range(2):
-        expected += [("on_epoch_begin", epoch, None), *EPOCH, ("on_epoch_end", epoch, ALL)]
+        expected += [("on_epoch_begin", epoch, []), *EPOCH, ("on_epoch_end", epoch, ALL)]
     assert calls == [*expected, ("on_train_end", ALL)]
 
 
@@ -60,17 +60,17 @@ def test_order_of_events_in_evaluate_and_predict():
     network, calls = model(["mae"]), []
     network.evaluate(X, Y, batch_size=8, callbacks=[Recorder(calls)], verbose=0)
     batches = [
-        (f"on_test_batch_{edge}", i, TRAINED if edge == "end" else None) for i in (0, 1) for edge in ("begin", "end")
+        (f"on_test_batch_{edge}", i, TRAINED if edge == "end" else []) for i in (0, 1) for edge in ("begin", "end")
     ]
-    assert calls == [("on_test_begin", None), *batches, ("on_test_end", TRAINED)]
+    assert calls == [("on_test_begin", []), *batches, ("on_test_end", TRAINED)]
     calls.clear()
     network.predict(X, batch_size=8, callbacks=[Recorder(calls)], verbose=0)
     batches = [
-        (f"on_predict_batch_{edge}", i, ["outputs"] if edge == "end" else None)
+        (f"on_predict_batch_{edge}", i, ["outputs"] if edge == "end" else [])
         for i in (0, 1)
         for edge in ("begin", "end")
     ]
-    assert calls == [("on_predict_begin", None), *batches, ("on_predict_end", None)]
+    assert calls == [("on_predict_begin", []), *batches, ("on_predict_end", [])]
 
 
 def test_same_events_as_keras():

@@ -120,22 +120,25 @@ class CallbackList(Callback):
 
 
 def _forward(event: str):
-    """Callbacks are always given `logs`, if only None: by name in events of batches, else by position, as in Keras."""
+    """Callbacks are always given `logs`, if only empty ones: by name in events of batches, else by position."""
     if "_batch_" in event:
 
         def method(self, batch, logs=None):
+            logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, event)(batch, logs=logs)
 
     elif "_epoch_" in event:
 
         def method(self, epoch, logs=None):
+            logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, event)(epoch, logs)
 
     else:
 
         def method(self, logs=None):
+            logs = {} if logs is None else logs
             for callback in self.callbacks:
                 getattr(callback, event)(logs)
 
