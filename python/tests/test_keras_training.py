@@ -51,7 +51,11 @@ def branches(k):
 def train(k, model, targets, **arguments):
     arguments = {"optimizer": k.optimizers.SGD(0.05, momentum=0.9), **arguments}
     model.compile(**arguments)
-    history = model.fit(IMAGES, targets, batch_size=20, epochs=3, shuffle=False, verbose=0, validation_split=0.25)
+    # On TensorFlow, Keras weights the losses of several outputs by batch, not by sample, as it does not know the size.
+    batch_size = 18 if keras.backend.backend() == "tensorflow" and len(model.outputs) > 1 else 20
+    history = model.fit(
+        IMAGES, targets, batch_size=batch_size, epochs=3, shuffle=False, verbose=0, validation_split=0.25
+    )
     return history.history, model.get_weights()
 
 
