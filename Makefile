@@ -8,7 +8,7 @@ LEVEL = $(shell $(RUN) -c "import runpy; print(runpy.run_path('python/swiftbn/_l
 INCLUDE = $(shell $(RUN) -c "import sysconfig; print(sysconfig.get_path('include'))")
 SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
 
-.PHONY: demo test test-swift test-c test-python test-interop lint format build setup bench clean
+.PHONY: demo test test-swift test-c test-python test-interop peers lint format build setup bench clean
 
 demo: build
 	$(RUN) python/examples/demo.py
@@ -45,18 +45,23 @@ test-c: build
 test-python: build
 	$(RUN) -m pytest -q
 
-# Against real Keras and PyTorch: several gigabytes, in an environment of their own.
-test-interop: build
-	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=77"
-	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis matplotlib torch keras tensorflow-cpu
-	.venv-peers/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+# Against real Keras and PyTorch.
+test-interop: peers
 	.venv-peers/bin/python -m pytest -q -m interop
 
-bench: build
-	test -d .venv-peers || $(MAKE) test-interop
+# Several gigabytes, in an environment of their own.
+peers: build
+	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=77"
+	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis matplotlib
+	.venv-peers/bin/python -m pip install --quiet torch keras tensorflow-cpu jax
+	.venv-peers/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+
+bench: peers
 	for threads in 1 2; do \
-	  .venv-peers/bin/python python/benchmarks/train_cnn.py --threads $$threads && \
+	  for peer in torch tensorflow jax; do \
+	    .venv-peers/bin/python python/benchmarks/train_cnn.py --threads $$threads --peer $$peer || exit 1; \
+	  done; \
 	  .venv-peers/bin/python python/benchmarks/functional_batch_norm.py --threads $$threads || exit 1; \
 	done
 
