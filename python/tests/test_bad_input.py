@@ -80,6 +80,40 @@ def test_input_of_a_model(model, call, case):
     fails(model, lambda: CALLS[call](model, x), error, *texts)
 
 
+LABELS_AND_WEIGHTS = [
+    (
+        dict(y=np.where(LABELS == 1, np.inf, LABELS)),
+        "Expected labels y in 0 … 2 for an output of shape (None, 3)",
+        "to inf",
+    ),
+    (dict(y=np.where(LABELS == 1, -np.inf, LABELS)), "Received: labels from -inf to 2"),
+    (dict(y=np.where(LABELS == 1, 5.0, LABELS), class_weight={0: 2.0}), "Received: labels from 0 to 5"),
+    (
+        dict(y=LABELS, class_weight={0: 1.0, 2: float("nan")}),
+        "class_weight to hold finite numbers. Received: nan for class 2",
+    ),
+    (dict(y=LABELS, class_weight={1: np.inf}), "class_weight to hold finite numbers. Received: inf for class 1"),
+    (dict(y=LABELS, class_weight={0: "a"}), "class_weight to hold finite numbers. Received: 'a' for class 0"),
+    (
+        dict(y=LABELS, class_weight=[1, 2, 3]),
+        "Expected class_weight to be a dict of class to weight. Received: [1, 2, 3]",
+    ),
+]
+
+
+@pytest.mark.parametrize("arguments, texts", [(a, t) for a, *t in LABELS_AND_WEIGHTS])
+def test_labels_and_class_weights(model, arguments, texts):
+    fails(model, lambda: model.fit(IMAGES, **arguments, verbose=0), ValueError, *texts)
+    fails(model, lambda: model.train_on_batch(IMAGES, **arguments), ValueError, *texts)
+
+
+def test_validation_frequency(model):
+    data = dict(validation_data=(IMAGES, LABELS), verbose=0)
+    for value in (["a"], [0.5], [1, None]):
+        text = f"validation_freq to hold numbers of epochs. Received: {value!r}"
+        fails(model, lambda value=value: model.fit(IMAGES, LABELS, validation_freq=value, **data), ValueError, text)
+
+
 @pytest.mark.parametrize("value", [0, -1, 2.5, "8", True])
 @pytest.mark.parametrize("function", ["fit", "evaluate", "predict"])
 def test_batch_size(model, function, value):
@@ -110,10 +144,7 @@ def test_nan_targets_of_a_regression(y):
     fails(network, lambda: network.fit(x, x[:, :1], validation_data=(x, y), verbose=0), ValueError, text)
 
 
-EPSILONS = [0, 0.0, -1e-3, float("nan"), float("inf"), "1e-3", None]
-
-
-@pytest.mark.parametrize("value", EPSILONS)
+@pytest.mark.parametrize("value", [0, 0.0, -1e-3, float("nan"), float("inf"), "1e-3", None])
 def test_epsilon(value):
     with pytest.raises(ValueError) as caught:
         layers.BatchNormalization(epsilon=value)
@@ -130,14 +161,6 @@ def test_axis_out_of_range(axis):
         text = str(caught.value)
         assert f"axis={axis}" in text and "8, 8, 2)" in text
         assert not layer.built and layer.variables == []
-
-
-@pytest.mark.parametrize("axis", [0])
-def test_axis_of_the_batch(axis):
-    layer = layers.BatchNormalization(axis=axis)
-    with pytest.raises(ValueError):
-        layer(Input((8, 8, 2)))
-    assert not layer.built and layer.variables == []
 
 
 def test_one_batch_normalization_at_32_and_then_64_channels():

@@ -66,6 +66,7 @@ STOPPING = [
     (dict(min_delta=0.5), [5, 4, 3.6, 1], 3, 3),
     (dict(min_delta=-0.5), [5, 4, 3.6, 1], 3, 3),
     (dict(mode="max"), [1, 2, 3, 3, 4], 4, 4),
+    (dict(mode="max", min_delta=0.5), [1, 2, 2.4, 9], 3, 3),
     (dict(mode="min", restore_best_weights=True), [1, 2, 3], 2, 1),
     (dict(baseline=3, patience=2), [5, 4.5, 4, 3.5], 10, 10),
     (dict(baseline=3, patience=2), [5, 4.5, 4.6, 2, 1], 3, 3),

@@ -104,8 +104,9 @@ def test_mnist_in_the_home_directory(source, tmp_path, monkeypatch):
     assert (tmp_path / "home" / ".keras" / "datasets" / "mnist.npz").is_file()
 
 
-def test_mnist_of_unknown_length(source):
-    source.length = "unknown"
+@pytest.mark.parametrize("length", ["unknown", "many"])
+def test_mnist_of_unknown_length(source, length):
+    source.length = length
     assert_small(mnist.load_data())
 
 

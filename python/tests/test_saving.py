@@ -100,6 +100,17 @@ def test_without_compile(tmp_path):
     assert not saving.load_model(tmp_path / "plain.keras").compiled
 
 
+def test_functions_have_keras_places(tmp_path):
+    assert swiftbn.models.load_model is saving.load_model and swiftbn.models.save_model is saving.save_model
+    model = trained(functional)
+    saving.save_model(model, str(tmp_path / "m.keras"))
+    saving.save_weights(model, str(tmp_path / "m.weights.h5"))
+    loaded = swiftbn.models.load_model(str(tmp_path / "m.keras"))
+    loaded.set_weights([w * 0 for w in loaded.get_weights()])
+    saving.load_weights(loaded, str(tmp_path / "m.weights.h5"))
+    assert_same(values(model), values(loaded))
+
+
 def test_learning_rate_as_it_was(tmp_path):
     model = trained(functional)
     model.optimizer.learning_rate = 0.25

@@ -126,6 +126,7 @@ UNKNOWN = {
         "Unknown class shop.nets.Mixer: swiftbn does not have it, and it is not in custom_objects",
     ),
     "function for a class": (dict(class_name="get"), "Unknown class keras.layers.get"),
+    "function of ours": (dict(module="keras.losses", class_name="get"), "Unknown class keras.losses.get"),
     "module": (dict(module="os", class_name="system", config={"command": "x"}), "Unknown class os.system"),
     "builtin": (dict(module="builtins", class_name="eval", config={"source": "1"}), "Unknown class builtins.eval"),
     "our internals": (dict(module="swiftbn._load", class_name="Path"), "Unknown class swiftbn._load.Path"),

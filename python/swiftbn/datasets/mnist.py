@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.client
 import io
 import os
 import struct
-import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
@@ -68,13 +66,15 @@ def download(url: str, target: Path, sha256: str) -> None:
         OSError: it cannot be reached, or the connection broke off.
         ValueError: another checksum. No file is left behind in either case.
     """
+    from http.client import HTTPException
+
     from swiftbn.saving.files import replacing
 
     with replacing(target) as name:
         try:
             with open(name, "wb") as file:
                 digest = _fetch(url, file, target.name)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             raise OSError(f"Cannot download {url}: {getattr(error, 'reason', None) or error}") from error
         if digest != sha256:
             raise ValueError(f"{url}: expected sha256 {sha256}. Received: {digest}; nothing was kept")
@@ -82,6 +82,8 @@ def download(url: str, target: Path, sha256: str) -> None:
 
 def _fetch(url: str, file, label: str) -> str:
     """Writes what is at a URL to an open file and returns its sha256."""
+    import urllib.request
+
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     digest = hashlib.sha256()

@@ -4,3 +4,4 @@
 from swiftbn.models.functional import Functional
 from swiftbn.models.model import Model
 from swiftbn.models.sequential import Sequential
+from swiftbn.saving.archive import load_model, save_model

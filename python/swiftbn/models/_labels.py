@@ -17,5 +17,9 @@ def check_labels(compiled_loss, targets: list, outputs: list) -> None:
         if low < 0 or (classes is not None and high >= classes):
             raise ValueError(
                 f"Expected labels y in 0 … {classes - 1} for an output of shape {tuple(output.shape)}. "
-                f"Received: labels from {int(low)} to {int(high)}"
+                f"Received: labels from {_text(low)} to {_text(high)}"
             )
+
+
+def _text(label) -> str:
+    return str(int(label)) if np.isfinite(label) else str(label)

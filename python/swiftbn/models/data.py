@@ -162,6 +162,10 @@ def _class_weights(class_weight, y) -> np.ndarray:
         raise ValueError("class_weight: only models with one output are supported. Received: y with several arrays")
     if not isinstance(class_weight, dict):
         raise ValueError(f"Expected class_weight to be a dict of class to weight. Received: {class_weight!r}")
+    for name, weight in class_weight.items():
+        is_number = isinstance(weight, (int, float, np.number)) and not isinstance(weight, bool)
+        if not is_number or not np.isfinite(weight):
+            raise ValueError(f"Expected class_weight to hold finite numbers. Received: {weight!r} for class {name!r}")
     labels = y
     if y.ndim == 2 and y.shape[1] > 1:
         labels = y.argmax(axis=1)

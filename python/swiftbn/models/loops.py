@@ -285,6 +285,8 @@ def _validation(value) -> Data:
 def _frequency(value):
     if isinstance(value, (list, tuple, set)):
         epochs = set(value)
+        if not all(isinstance(epoch, (int, np.integer)) for epoch in epochs):
+            raise ValueError(f"fit: expected validation_freq to hold numbers of epochs. Received: {value!r}")
         return lambda epoch: epoch in epochs
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"fit: expected validation_freq to be an integer >= 1 or a list. Received: {value!r}")
