@@ -16,21 +16,27 @@ func stage(
   guard let rows else {
     let count = type.shape.count
     if needsCheck { try checkWhole(source, type.dtype, count, target, name, first: 0) }
-    convert(source, type.dtype.element, destination, target.element, count)
+    convert(source, type.dtype, destination, target, count)
     return
   }
+  guard let indices = rows.baseAddress else { return }
   let rowBytes = rowElements * type.dtype.size
-  if type.dtype == target {
-    gatherRows(source, rows.baseAddress!, destination, count: rows.count, rowBytes: rowBytes)
-    return
-  }
-  for (position, row) in rows.enumerated() {
-    let from = source + Int(row) * rowBytes
-    if needsCheck {
-      try checkWhole(from, type.dtype, rowElements, target, name, first: Int(row) * rowElements)
+  if needsCheck {
+    for row in rows {
+      let first = Int(row) * rowElements
+      try checkWhole(source + Int(row) * rowBytes, type.dtype, rowElements, target, name, first: first)
     }
-    convert(
-      from, type.dtype.element, destination + position * rowElements * target.size, target.element, rowElements)
+  }
+  if type.dtype == target {
+    gatherRows(source, indices, destination, rows: rows.count, rowBytes: rowBytes)
+  } else if target == .bool {
+    for (position, row) in rows.enumerated() {
+      convert(
+        source + Int(row) * rowBytes, type.dtype, destination + position * rowElements, target, rowElements)
+    }
+  } else {
+    gatherRowsConverting(
+      source, type.dtype.element, indices, destination, target.element, rows: rows.count, rowElements: rowElements)
   }
 }
 

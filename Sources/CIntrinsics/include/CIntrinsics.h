@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "VectorLanes.h"
+
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif

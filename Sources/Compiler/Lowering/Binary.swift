@@ -4,7 +4,8 @@ import Tensor
 
 extension Operation {
   fileprivate func broadcast(_ a: Operand, _ b: Operand, _ out: Operand) throws -> Broadcast {
-    try requirePlan(Broadcast(a.shape.dims, b.shape.dims, out.shape.dims), out.shape)
+    try requirePlan(
+      Broadcast(aShape: a.shape.dims, bShape: b.shape.dims, outShape: out.shape.dims), out.shape)
   }
 }
 
@@ -24,13 +25,31 @@ extension Binary: Lowerable {
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { Kernels.binary(operation, $0.read(a, as: T.self), $0.read(b), $0.write(out), shape) }
     }
+    if a.type.dtype.isFloat { return try c.forFloat(a) { make($0) } }
+    guard let operation = integerKernel else {
+      throw Failure.type("\(name): inputs have dtype \(a.type.dtype), expected float32 or float64")
+    }
+    func makeInteger<T: FixedWidthInteger & BitwiseCopyable>(_ t: T.Type) -> Step {
+      { binaryInteger(operation, $0.read(a, as: T.self), $0.read(b), $0.write(out), shape) }
+    }
     switch a.type.dtype {
-    // Sums, differences and products of unsigned numbers have the same bits as those of signed ones.
-    case .int32, .uint32:
-      return { binaryInteger(operation, $0.read(a, as: Int32.self), $0.read(b), $0.write(out), shape) }
-    case .int64:
-      return { binaryInteger(operation, $0.read(a, as: Int64.self), $0.read(b), $0.write(out), shape) }
-    default: return try c.forFloat(a) { make($0) }
+    case .int32: return makeInteger(Int32.self)
+    case .uint32: return makeInteger(UInt32.self)
+    case .int64: return makeInteger(Int64.self)
+    case let other: throw Failure.type("\(name): inputs have dtype \(other), expected numbers of 4 or 8 bytes")
+    }
+  }
+
+  private var integerKernel: IntegerOperation? {
+    switch kind {
+    case .add: .add
+    case .subtract: .subtract
+    case .multiply: .multiply
+    case .maximum: .maximum
+    case .minimum: .minimum
+    case .floorDivide: .floorDivide
+    case .remainder: .remainder
+    case .divide, .power: nil
     }
   }
 
@@ -53,7 +72,7 @@ extension Comparison: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (a, b, out, operation) = (c.inputs[0], c.inputs[1], c.y, kernel)
     let shape = try broadcast(a, b, out)
-    func make<T: Comparable>(_ t: T.Type) -> Step {
+    func make<T: Comparable & BitwiseCopyable>(_ t: T.Type) -> Step {
       { compare(operation, $0.read(a, as: T.self), $0.read(b), $0.write(out), shape) }
     }
     switch a.type.dtype {
@@ -88,27 +107,26 @@ extension Logical: Lowerable {
     if kind == .not { return { logicalNot($0.read(a), $0.write(out), a.count) } }
     let b = c.inputs[1]
     let shape = try broadcast(a, b, out)
-    let operation: LogicalOperation = kind == .and ? .and : .or
-    return { logical(operation, $0.read(a), $0.read(b), $0.write(out), shape) }
+    if kind == .and { return { logicalAnd($0.read(a), $0.read(b), $0.write(out), shape) } }
+    return { logicalOr($0.read(a), $0.read(b), $0.write(out), shape) }
   }
 }
 
 extension Where: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (condition, a, b, out) = (c.inputs[0], c.inputs[1], c.inputs[2], c.y)
-    let values = try broadcast(a, b, out)
-    let conditions = try broadcast(condition, out, out)
-    func make<T: FixedWidthInteger>(_ t: T.Type) -> Step {
-      {
-        select(
-          $0.read(condition), $0.read(a, as: T.self), $0.read(b), $0.write(out), conditions: conditions,
-          values: values)
-      }
+    let plan = try requirePlan(
+      TernaryBroadcast(
+        conditionShape: condition.shape.dims, aShape: a.shape.dims, bShape: b.shape.dims, outShape: out.shape.dims),
+      out.shape)
+    func make<T: BitwiseCopyable>(_ t: T.Type) -> Step {
+      { selectWhere($0.read(condition), $0.read(a, as: T.self), $0.read(b), $0.write(out), plan) }
     }
+    // Only the size of an element matters.
     switch a.type.dtype.size {
     case 1: return make(UInt8.self)
-    case 4: return make(UInt32.self)
-    default: return make(UInt64.self)
+    case 4: return make(Int32.self)
+    default: return make(Int64.self)
     }
   }
 }

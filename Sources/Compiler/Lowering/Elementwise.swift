@@ -105,7 +105,7 @@ extension Materialize {
 extension FillLike: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (y, value) = (c.y, value)
-    func make<T: KernelScalar>(_ t: T.Type) -> Step { { fill($0.write(y, as: T.self), y.count, value: T(value)) } }
+    func make<T: KernelScalar>(_ t: T.Type) -> Step { { fill($0.write(y, as: T.self), y.count, T(value)) } }
     guard y.type.dtype.isFloat else {
       guard value == 0 else { throw Failure.type("fill_like: dtype \(y.type.dtype) can be filled with 0 only") }
       let bytes = y.type.byteCount
@@ -120,7 +120,7 @@ extension Cast: Lowerable {
 
   func lower(_ c: Lowering) throws -> Step {
     let (x, y) = (c.x, c.y)
-    let (source, target) = (x.type.dtype.element, y.type.dtype.element)
+    let (source, target) = (x.type.dtype, y.type.dtype)
     return { convert($0.raw(x), source, $0.raw(y), target, x.count) }
   }
 }

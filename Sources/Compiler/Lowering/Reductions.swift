@@ -5,12 +5,7 @@ import Tensor
 extension ReducedAxes {
   func plan(_ shape: Shape, _ operation: any Operation) throws -> ReductionPlan {
     let axes = try resolve(rank: shape.rank, operation.name)
-    guard let plan = ReductionPlan(shape: shape.dims, reduced: Set(axes)) else {
-      throw Failure.value(
-        "\(operation.name): axes \(axes) of shape \(shape) alternate too often, expected at most two runs of reduced"
-          + " axes; reduce in two steps")
-    }
-    return plan
+    return try operation.requirePlan(ReductionPlan(shape: shape.dims, axes: Set(axes)), shape)
   }
 }
 
@@ -22,16 +17,16 @@ extension Reduction: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (x, y, kind) = (c.x, c.y, kind)
     let plan = try axes.plan(x.shape, self)
-    let scale = kind == .mean ? 1 / Double(plan.reducedCount) : 1
-    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+    let operation: ReductionOperation =
       switch kind {
-      case .sum: return { reduceSum($0.read(x, as: T.self), $0.write(y), plan, scale: 1) }
-      // An empty mean is 0 · ∞ = NaN, as in NumPy.
-      case .mean: return { reduceSum($0.read(x, as: T.self), $0.write(y), plan, scale: scale) }
-      case .max: return { reduce(.max, $0.read(x, as: T.self), $0.write(y), plan) }
-      case .min: return { reduce(.min, $0.read(x, as: T.self), $0.write(y), plan) }
-      case .prod: return { reduce(.product, $0.read(x, as: T.self), $0.write(y), plan) }
+      case .sum: .sum
+      case .mean: .mean
+      case .max: .max
+      case .min: .min
+      case .prod: .product
       }
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { reduce(operation, $0.read(x, as: T.self), $0.write(y), plan) }
     }
     return try c.forFloat(x) { make($0) }
   }
@@ -47,7 +42,7 @@ extension ExpandTo: Lowerable {
     let plan = try axes.plan(x.shape, self)
     let scale = divides ? 1 / Double(plan.reducedCount) : 1
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      { expand($0.read(y, as: T.self), $0.write(x), plan, scale: T(scale)) }
+      { broadcastTo($0.read(y, as: T.self), $0.write(x), plan, scale: T(scale)) }
     }
     return try c.forFloat(y) { make($0) }
   }
@@ -64,7 +59,7 @@ extension SumTo: Lowerable {
     let summed = x.shape.dims.indices.filter { $0 < skipped || (y.shape[$0 - skipped] == 1 && x.shape[$0] != 1) }
     let plan = try ReducedAxes(axes: summed, keepsDims: false).plan(x.shape, self)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      { reduceSum($0.read(x, as: T.self), $0.write(y), plan, scale: 1) }
+      { reduce(.sum, $0.read(x, as: T.self), $0.write(y), plan) }
     }
     return try c.forFloat(x) { make($0) }
   }
@@ -74,7 +69,7 @@ extension LogicalReduction: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (x, y, isAll) = (c.x, c.y, isAll)
     let plan = try axes.plan(x.shape, self)
-    return { reduceLogical(isAll: isAll, $0.read(x), $0.write(y), plan) }
+    return { isAll ? reduceAll($0.read(x), $0.write(y), plan) : reduceAny($0.read(x), $0.write(y), plan) }
   }
 }
 
@@ -82,10 +77,10 @@ extension ArgExtremum: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (x, y, isMaximum, e) = (c.x, c.y, isMaximum, axisExtents(c.x.shape, axis: axis))
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      {
-        argExtremum(
-          isMaximum: isMaximum, $0.read(x, as: T.self), $0.write(y), outer: e.outer, n: e.n, inner: e.inner)
+      if isMaximum {
+        return { argMax($0.read(x, as: T.self), $0.write(y), outer: e.outer, n: e.n, inner: e.inner) }
       }
+      return { argMin($0.read(x, as: T.self), $0.write(y), outer: e.outer, n: e.n, inner: e.inner) }
     }
     return try c.forFloat(x) { make($0) }
   }

@@ -17,9 +17,9 @@ extension Transpose: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (x, y) = (c.x, c.y)
     let order = axes.map { $0 < 0 ? $0 + axes.count : $0 }
-    let plan = try requirePlan(StridedCopy.transpose(x.shape.dims, order), x.shape)
+    let plan = try requirePlan(StridedCopy(transposing: x.shape.dims, permutation: order), x.shape)
     let size = x.type.dtype.size
-    return { stridedCopy($0.raw(x), $0.raw(y), plan, elementSize: size) }
+    return { copyStrided($0.raw(x), $0.raw(y), plan, elementBytes: size) }
   }
 }
 
@@ -52,14 +52,8 @@ extension BroadcastLike: Lowerable {
 extension Operation {
   fileprivate func broadcastCopy(_ c: Lowering) throws -> Step {
     let (x, y) = (c.x, c.y)
-    var steps = [Int](repeating: 0, count: y.shape.rank)
-    let own = StridedCopy.contiguous(x.shape.dims)
-    let skipped = y.shape.rank - x.shape.rank
-    for axis in own.indices where x.shape[axis] != 1 { steps[axis + skipped] = own[axis] }
-    let plan = try requirePlan(
-      StridedCopy(
-        extents: y.shape.dims, sourceStrides: steps, targetStrides: StridedCopy.contiguous(y.shape.dims)), y.shape)
+    let plan = try requirePlan(StridedCopy(broadcasting: x.shape.dims, to: y.shape.dims), y.shape)
     let size = x.type.dtype.size
-    return { stridedCopy($0.raw(x), $0.raw(y), plan, elementSize: size) }
+    return { copyStrided($0.raw(x), $0.raw(y), plan, elementBytes: size) }
   }
 }

@@ -34,9 +34,9 @@ extension Softmax: Lowerable {
       let temporary = c.temporary
       return { memory in
         let rows: UnsafeMutablePointer<T> = memory.write(temporary)
-        stridedCopy(memory.raw(x), rows, to, elementSize: MemoryLayout<T>.size)
+        copyStrided(memory.raw(x), rows, to, elementBytes: MemoryLayout<T>.size)
         apply(UnsafePointer(rows), rows)
-        stridedCopy(rows, memory.raw(y), from, elementSize: MemoryLayout<T>.size)
+        copyStrided(rows, memory.raw(y), from, elementBytes: MemoryLayout<T>.size)
       }
     }
     return try c.forFloat(x) { try make($0) }
@@ -45,8 +45,8 @@ extension Softmax: Lowerable {
 
 /// Plans that bring an axis to the end and back.
 private func axisLast(_ e: (outer: Int, n: Int, inner: Int), _ name: String) throws -> (StridedCopy, StridedCopy) {
-  guard let to = StridedCopy.transpose([e.outer, e.n, e.inner], [0, 2, 1]),
-    let from = StridedCopy.transpose([e.outer, e.inner, e.n], [0, 2, 1])
+  guard let to = StridedCopy(transposing: [e.outer, e.n, e.inner], permutation: [0, 2, 1]),
+    let from = StridedCopy(transposing: [e.outer, e.inner, e.n], permutation: [0, 2, 1])
   else { throw Failure.runtime("\(name): cannot transpose") }
   return (to, from)
 }
@@ -72,10 +72,10 @@ extension SoftmaxGradient: Lowerable {
       return { memory in
         let dyRows: UnsafeMutablePointer<T> = memory.write(temporary)
         let yRows = dyRows + dy.count
-        stridedCopy(memory.raw(dy), dyRows, to, elementSize: MemoryLayout<T>.size)
-        stridedCopy(memory.raw(y), yRows, to, elementSize: MemoryLayout<T>.size)
+        copyStrided(memory.raw(dy), dyRows, to, elementBytes: MemoryLayout<T>.size)
+        copyStrided(memory.raw(y), yRows, to, elementBytes: MemoryLayout<T>.size)
         softmaxBackward(UnsafePointer(dyRows), UnsafePointer(yRows), dyRows, rows: count, n: n)
-        stridedCopy(dyRows, memory.raw(dx), from, elementSize: MemoryLayout<T>.size)
+        copyStrided(dyRows, memory.raw(dx), from, elementBytes: MemoryLayout<T>.size)
       }
     }
     return try c.forFloat(dy) { try make($0) }
@@ -153,7 +153,7 @@ private func labelReader(_ labels: Operand, after offset: Int, of scratch: Opera
   if labels.type.dtype != .int64 { return { $0.read(labels) } }
   return { memory in
     let narrow = (memory.raw(scratch) + offset).assumingMemoryBound(to: Int32.self)
-    convert(memory.raw(labels), .int64, narrow, .int32, labels.count)
+    Kernels.convert(memory.raw(labels), .int64, narrow, .int32, labels.count)
     return UnsafePointer(narrow)
   }
 }

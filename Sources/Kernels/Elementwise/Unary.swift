@@ -1,152 +1,87 @@
-import Glibc
+import Parallel
 
-/// Element-wise functions of one argument.
+/// Functions of one floating-point array. `round` rounds half to even.
 public enum UnaryOperation: UInt8, CaseIterable, Sendable {
-  case negative, abs, sign, square, sqrt, rsqrt, reciprocal, exp, expm1, log, log1p, tanh, sigmoid, relu, softplus
-  case silu, erf, sin, cos, floor, ceil, round
+  case negative, abs, sign, square, sqrt, rsqrt, reciprocal, exp, expm1, log, log1p, tanh, sigmoid, relu, softplus, silu
+  case erf, sin, cos, floor, ceil, round
 }
 
-/// A function on vectors; specialized code is made for each, so that nothing is decided inside loops.
-protocol VectorFunction {
-  static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector
-}
-
-/// y = f(x) for `count` elements. x and y may be equal. NaN stays NaN.
+/// `y[i] = op(x[i])` for `0 ≤ i < n`; y may equal x.
+///
+/// Edge values are NumPy's: NaN gives NaN (also in sign and relu), sqrt(-1) = NaN, log(0) = -inf, 1/±0 = ±inf.
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 public func unary<T: KernelScalar>(
-  _ operation: UnaryOperation, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int
+  _ op: UnaryOperation, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int
 ) {
-  switch operation {
-  case .negative: map(Negative.self, x, y, count)
-  case .abs: map(Absolute.self, x, y, count)
-  case .sign: map(Sign.self, x, y, count)
-  case .square: map(Square.self, x, y, count)
-  case .sqrt: map(SquareRoot.self, x, y, count)
-  case .rsqrt: map(ReciprocalSquareRoot.self, x, y, count)
-  case .reciprocal: map(Reciprocal.self, x, y, count)
-  case .exp: map(Exponential.self, x, y, count)
-  case .expm1: map(ExponentialMinusOne.self, x, y, count)
-  case .log: map(Logarithm.self, x, y, count)
-  case .log1p: map(LogarithmPlusOne.self, x, y, count)
-  case .tanh: map(HyperbolicTangent.self, x, y, count)
-  case .sigmoid: map(Sigmoid.self, x, y, count)
-  case .relu: map(Relu.self, x, y, count)
-  case .softplus: map(Softplus.self, x, y, count)
-  case .silu: map(Silu.self, x, y, count)
-  case .erf: map(ErrorFunction.self, x, y, count)
-  case .sin: map(Sine.self, x, y, count)
-  case .cos: map(Cosine.self, x, y, count)
-  case .floor: map(Floor.self, x, y, count)
-  case .ceil: map(Ceiling.self, x, y, count)
-  case .round: map(RoundHalfToEven.self, x, y, count)
+  typealias F = UnaryFunctions
+  switch op {
+  case .negative: parallelMap(F.Negative<T>(), x, y, n)
+  case .abs: parallelMap(F.Abs<T>(), x, y, n)
+  case .sign: parallelMap(F.Sign<T>(), x, y, n)
+  case .square: parallelMap(F.Square<T>(), x, y, n)
+  case .sqrt: parallelMap(F.Sqrt<T>(), x, y, n)
+  case .rsqrt: parallelMap(F.Rsqrt<T>(), x, y, n)
+  case .reciprocal: parallelMap(F.Reciprocal<T>(), x, y, n)
+  case .exp: parallelMap(F.Exp<T>(), x, y, n)
+  case .expm1: parallelMap(F.Expm1<T>(), x, y, n)
+  case .log: parallelMap(F.Log<T>(), x, y, n)
+  case .log1p: parallelMap(F.Log1p<T>(), x, y, n)
+  case .tanh: parallelMap(F.Tanh<T>(), x, y, n)
+  case .sigmoid: parallelMap(F.Sigmoid<T>(), x, y, n)
+  case .relu: parallelMap(F.Relu<T>(), x, y, n)
+  case .softplus: softplus(x, y, n)
+  case .silu: parallelMap(F.Silu<T>(), x, y, n)
+  case .erf: parallelMap(F.Erf<T>(), x, y, n)
+  case .sin: parallelMap(F.Sin<T>(), x, y, n)
+  case .cos: parallelMap(F.Cos<T>(), x, y, n)
+  case .floor: parallelMap(F.Floor<T>(), x, y, n)
+  case .ceil: parallelMap(F.Ceil<T>(), x, y, n)
+  case .round: parallelMap(F.Round<T>(), x, y, n)
   }
 }
 
+/// `y = x > 0 ? x : slope · x`; y may equal x.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+public func leakyRelu<T: KernelScalar>(
+  _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int, slope: T
+) {
+  parallelMap(UnaryFunctions.LeakyRelu(slope: slope), x, y, n)
+}
+
+/// `y = min(max(x, low), high)`; y may equal x. NaN stays NaN; `high` wins when `low > high`, as in NumPy.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+public func clip<T: KernelScalar>(
+  _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int, low: T, high: T
+) {
+  parallelMap(UnaryFunctions.Clip(low: low, high: high), x, y, n)
+}
+
+/// max(x, 0) + log(1 + exp(-|x|)): no overflow, and exact in both tails. Three passes over blocks that stay in the
+/// first cache: exp and log1p in one loop are too much for the compiler, which then splits the vectors (measured: 3
+/// times slower).
 @inline(__always)
-private func map<F: VectorFunction, T: KernelScalar>(
-  _: F.Type, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ count: Int
-) {
-  parallelRanges(count, (x, y)) { context, begin, end in
-    let (x, y) = context
-    let width = T.Vector.scalarCount
-    var i = begin
-    while i &+ width <= end {
-      y.store(F.apply(x.vector(at: i), T.self), at: i)
-      i &+= width
+private func softplus<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int) {
+  let block = 1024
+  parallel(elementwiseChunks(n), scratchBytes: block &* MemoryLayout<T>.stride, (x, y, n)) { context, chunk, scratch in
+    let (x, y, n) = context
+    let block = 1024
+    let e = scratch.assumingMemoryBound(to: T.self)
+    var start = chunk &* elementwiseChunk
+    let end = min(n, start &+ elementwiseChunk)
+    while start < end {
+      let count = min(block, end &- start)
+      leafRun(UnaryFunctions.ExpOfMinusAbs<T>(), x + start, e, count)
+      leafRun(UnaryFunctions.Log1p<T>(), UnsafePointer(e), e, count)
+      mapRun(UnaryFunctions.PositivePlus<T>(), x + start, UnsafePointer(e), y + start, count)
+      start &+= count
     }
-    if i < end { y.store(F.apply(x.vector(at: i, count: end &- i), T.self), at: i, count: end &- i) }
   }
 }
 
-private enum Negative: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { -x }
-}
-private enum Absolute: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    T.select(T.Vector(), greaterThan: x, T.Vector() - x, else: x + T.Vector())
-  }
-}
-private enum Sign: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    T.select(
-      x, greaterThan: T.Vector(), T.Vector(repeating: 1),
-      else: T.select(T.Vector(), greaterThan: x, T.Vector(repeating: -1), else: x))
-  }
-}
-private enum Square: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { x * x }
-}
-private enum SquareRoot: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.squareRoot(x) }
-}
-private enum ReciprocalSquareRoot: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    T.Vector(repeating: 1) / T.squareRoot(x)
-  }
-}
-private enum Reciprocal: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    T.Vector(repeating: 1) / x
-  }
-}
-private enum Exponential: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.exp(x) }
-}
-private enum ExponentialMinusOne: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.expm1(x) }
-}
-private enum Logarithm: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.log(x) }
-}
-private enum LogarithmPlusOne: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.log1p(x) }
-}
-private enum HyperbolicTangent: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.tanh(x) }
-}
-private enum Sigmoid: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.sigmoid(x) }
-}
-private enum Relu: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    T.select(T.Vector(), greaterThan: x, T.Vector(), else: x)
-  }
-}
-private enum Softplus: VectorFunction {
-  /// max(x, 0) + log1p(exp(-|x|)) neither overflows nor loses small values.
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    Relu.apply(x, T.self) + T.log1p(T.exp(-Absolute.apply(x, T.self)))
-  }
-}
-private enum Silu: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { x * T.sigmoid(x) }
-}
-private enum ErrorFunction: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { T.erf(x) }
-}
-private enum Sine: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    var y = x
-    for lane in 0..<T.Vector.scalarCount { y[lane] = T(Glibc.sin(Double(x[lane]))) }
-    return y
-  }
-}
-private enum Cosine: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    var y = x
-    for lane in 0..<T.Vector.scalarCount { y[lane] = T(Glibc.cos(Double(x[lane]))) }
-    return y
-  }
-}
-private enum Floor: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { x.rounded(.down) }
-}
-private enum Ceiling: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector { x.rounded(.up) }
-}
-private enum RoundHalfToEven: VectorFunction {
-  @inline(__always) static func apply<T: KernelScalar>(_ x: T.Vector, _: T.Type) -> T.Vector {
-    x.rounded(.toNearestOrEven)
-  }
-}
+@inline(never)
+private func leafRun<F: UnaryFunction>(
+  _ f: F, _ x: UnsafePointer<F.Scalar>, _ y: UnsafeMutablePointer<F.Scalar>, _ n: Int
+) { mapRun(f, x, y, n) }

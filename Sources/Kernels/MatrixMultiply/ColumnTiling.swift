@@ -16,7 +16,7 @@ struct ColumnTiling {
     width = channels &* perWide
     wideRows = rows / perWide
     restRows = rows &- wideRows &* perWide
-    rowsPerChunk = Swift.max(1, elementsPerChunk / width)
+    rowsPerChunk = Swift.max(1, elementwiseChunk / width)
     chunks = Swift.max(1, (wideRows &+ rowsPerChunk &- 1) / rowsPerChunk)
   }
 
