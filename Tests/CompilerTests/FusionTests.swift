@@ -1,0 +1,132 @@
+import Compiler
+import Graph
+import Tensor
+import Testing
+
+/// A graph in the making, with float32 inputs.
+private struct Sketch {
+  let graph = Graph()
+  var types: [TensorType] = []
+
+  mutating func input(_ shape: Int..., dtype: DType = .float32) throws -> Value {
+    types.append(TensorType(dtype, Shape(shape)))
+    return try graph.input("x\(types.count)", types[types.count - 1])
+  }
+
+  func add(_ name: String, _ inputs: Value..., attributes: [String: AttributeValue] = [:]) throws -> Value {
+    try graph.add(name, inputs, attributes)[0]
+  }
+
+  func plan(_ outputs: Value...) throws -> Plan {
+    try Plan(graph, outputs: outputs, inputTypes: types, staged: types.map { _ in false })
+  }
+}
+
+/// What is computed in one step, and what must not be.
+struct FusionTests {
+  @Test func convolutionTakesBiasAndRelu() throws {
+    var s = Sketch()
+    let (x, w, b) = (try s.input(2, 8, 8, 3), try s.input(3, 3, 3, 4), try s.input(4))
+    let y = try s.add("relu", s.add("add", s.add("conv2d", x, w), b))
+    #expect(try s.plan(y).stepNames == ["conv2d+bias+relu"])
+    let mirrored = try s.add("relu", s.add("add", b, s.add("conv2d", x, w)))
+    #expect(try s.plan(mirrored).stepNames == ["conv2d+bias+relu"])
+    #expect(try s.plan(s.add("relu", s.add("conv2d", x, w))).stepNames == ["conv2d+relu"])
+    #expect(try s.plan(s.add("add", s.add("conv2d", x, w), b)).stepNames == ["conv2d+bias"])
+  }
+
+  @Test func matrixProductTakesBiasAndRelu() throws {
+    var s = Sketch()
+    let (x, w, b) = (try s.input(5, 6), try s.input(6, 7), try s.input(7))
+    #expect(try s.plan(s.add("relu", s.add("add", s.add("matmul", x, w), b))).stepNames == ["matmul+bias+relu"])
+  }
+
+  @Test func normalizationTakesReluAndKeepsItsStatistics() throws {
+    var s = Sketch()
+    let (x, gamma, beta) = (try s.input(5, 6), try s.input(6), try s.input(6))
+    let norm = try s.graph.add("batch_norm", [x, gamma, beta], [:])
+    let y = try s.add("relu", norm[0])
+    #expect(try s.plan(y, norm[1], norm[3]).stepNames == ["batch_norm+relu"])
+    let (mean, variance) = (try s.input(6), try s.input(6))
+    let inference = try s.add("batch_norm_inference", x, gamma, beta, mean, variance)
+    #expect(try s.plan(s.add("relu", inference)).stepNames == ["batch_norm_inference+relu"])
+  }
+
+  @Test func reluGradientTakesTheBiasGradient() throws {
+    var s = Sketch()
+    let (x, w, b) = (try s.input(5, 6), try s.input(6, 7), try s.input(7))
+    let y = try s.add("relu", s.add("add", s.add("matmul", x, w), b))
+    let gradients = try s.graph.gradients(of: [try s.add("sum", y)], seeds: nil, for: [w, b])
+    let plan = try s.plan(try #require(gradients[0]), try #require(gradients[1]))
+    #expect(plan.stepNames.contains("relu_gradient+bias_gradient"), "\(plan.stepNames)")
+    #expect(!plan.stepNames.contains("relu_gradient"), "\(plan.stepNames)")
+  }
+
+  /// A value that somebody else reads has to exist.
+  @Test func valuesWithOtherReadersAreNotFusedAway() throws {
+    var s = Sketch()
+    let (x, w, b) = (try s.input(5, 6), try s.input(6, 7), try s.input(7))
+    let product = try s.add("matmul", x, w)
+    let sum = try s.add("add", product, b)
+    let y = try s.add("relu", sum)
+    #expect(try s.plan(y, sum).stepNames == ["matmul+bias", "relu"])
+    #expect(try s.plan(y, product).stepNames == ["matmul", "add", "relu"])
+    let other = try s.add("exp", sum)
+    #expect(try s.plan(y, other).stepNames.first == "matmul+bias")
+    #expect(try s.plan(y, other).stepNames.count == 3)
+  }
+
+  @Test func whatDoesNotFitIsNotFused() throws {
+    var s = Sketch()
+    let (x, w) = (try s.input(7, 6), try s.input(6, 7))
+    let (row, whole, column) = (try s.input(1, 7), try s.input(7, 7), try s.input(7, 1))
+    for other in [row, whole, column] {
+      #expect(try s.plan(s.add("add", s.add("matmul", x, w), other)).stepNames == ["matmul", "add"])
+    }
+    let b = try s.input(7)
+    // Bias after ReLU, a second bias, another function.
+    #expect(try s.plan(s.add("add", s.add("relu", s.add("matmul", x, w)), b)).stepNames == ["matmul+relu", "add"])
+    let twice = try s.add("add", s.add("add", s.add("matmul", x, w), b), b)
+    #expect(try s.plan(twice).stepNames == ["matmul+bias", "add"])
+    #expect(try s.plan(s.add("tanh", s.add("matmul", x, w))).stepNames == ["matmul", "tanh"])
+    let square = try s.add("matmul", x, w)
+    #expect(try s.plan(s.add("add", square, square)).stepNames == ["matmul", "add"])
+  }
+
+  @Test func whatNobodyNeedsIsNotComputed() throws {
+    var s = Sketch()
+    let x = try s.input(4)
+    _ = try s.add("exp", x)
+    #expect(try s.plan(s.add("tanh", x)).stepNames == ["tanh"])
+  }
+
+  @Test func viewsTakeNoStep() throws {
+    var s = Sketch()
+    let x = try s.input(2, 3, 4)
+    let flat = try s.add("reshape", x, attributes: ["shape": .ints([2, 12])])
+    let y = try s.add("exp", s.add("expand_dims", flat, attributes: ["axis": .int(0)]))
+    #expect(try s.plan(y).stepNames == ["exp"])
+  }
+
+  @Test func labelsAreCheckedFirst() throws {
+    var s = Sketch()
+    let (x, labels) = (try s.input(4, 5), try s.input(4, dtype: .int32))
+    let losses = try s.add("sparse_softmax_cross_entropy", s.add("exp", s.add("tanh", x)), labels)
+    #expect(try s.plan(losses).stepNames == ["index_check", "tanh", "exp", "sparse_softmax_cross_entropy"])
+  }
+
+  /// Elementwise chains run in place: one buffer, however long the chain.
+  @Test func memoryIsReused() throws {
+    var s = Sketch()
+    let x = try s.input(1_000, 100)
+    let bytes = 400_000
+    var y = try s.add("exp", x)
+    for _ in 0..<20 { y = try s.add("tanh", y) }
+    #expect(try s.plan(y).arenaBytes < bytes + 4_096)
+    let total = try s.add("sum", y)
+    #expect((bytes..<bytes + 4_096).contains(try s.plan(total).arenaBytes))
+    // Two branches need two.
+    let fork = try s.add("sum", s.add("multiply", s.add("sin", y), s.add("cos", y)))
+    #expect((2 * bytes..<2 * bytes + 4_096).contains(try s.plan(fork).arenaBytes))
+  }
+}
