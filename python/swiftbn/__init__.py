@@ -25,17 +25,28 @@ from swiftbn import (  # noqa: E402
     utils,
 )
 from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
-from swiftbn.layers import Input, Layer  # noqa: E402
+from swiftbn.initializers import Initializer  # noqa: E402
+from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
+from swiftbn.losses import Loss  # noqa: E402
+from swiftbn.metrics import Metric  # noqa: E402
 from swiftbn.models import Model, Sequential  # noqa: E402
+from swiftbn.optimizers import Optimizer  # noqa: E402
+from swiftbn.regularizers import Regularizer  # noqa: E402
 from swiftbn.tensor import KerasTensor, Tensor  # noqa: E402
 from swiftbn.transforms import grad, value_and_grad  # noqa: E402
 from swiftbn.variable import Variable  # noqa: E402
 
 __all__ = [
+    "Initializer",
     "Input",
+    "InputSpec",
     "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Tensor",
     "Variable",

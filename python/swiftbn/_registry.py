@@ -55,3 +55,11 @@ def serialize(value):
     from swiftbn.saving import serialize_keras_object
 
     return serialize_keras_object(value)
+
+
+def deserialize(config, get, custom_objects: dict | None):
+    """What `get` makes of a name or configuration, with names of custom objects known meanwhile."""
+    from swiftbn.saving.registration import custom_object_scope
+
+    with custom_object_scope(custom_objects):
+        return get(config)

@@ -140,4 +140,4 @@ def serialize(activation):
 
 def deserialize(config, custom_objects=None):
     """The activation that `serialize` described."""
-    return get(config)
+    return _registry.deserialize(config, get, custom_objects)

@@ -99,4 +99,4 @@ def serialize(constraint):
 
 def deserialize(config, custom_objects=None):
     """The constraint that `serialize` described."""
-    return get(config)
+    return _registry.deserialize(config, get, custom_objects)

@@ -70,6 +70,8 @@ class RandomInitializer(Initializer):
     """An initializer with a seed: an integer (the same values at every call), a SeedGenerator, or None."""
 
     def __init__(self, seed=None):
+        if not isinstance(seed, (random.SeedGenerator, type(None))):
+            seed = random.checked_seed(seed)
         self._initial_seed = seed
         self.seed = random.make_default_seed() if seed is None else seed
 
@@ -284,4 +286,4 @@ def serialize(initializer):
 
 def deserialize(config, custom_objects=None):
     """The initializer that `serialize` described."""
-    return get(config)
+    return _registry.deserialize(config, get, custom_objects)

@@ -36,7 +36,7 @@ class SeedGenerator:
     def __init__(self, seed: int | None = None, name: str | None = None):
         self.name = naming.auto_name(type(self).__name__) if name is None else name
         self._initial_seed = seed
-        seed = make_default_seed() if seed is None else _checked_seed(seed)
+        seed = make_default_seed() if seed is None else checked_seed(seed)
         with naming.name_scope(self.name, caller=self):
             self.state = Variable(
                 np.array([seed, 0], "uint32"), dtype="uint32", trainable=False, name="seed_generator_state"
@@ -58,7 +58,8 @@ class SeedGenerator:
         return cls(**config)
 
 
-def _checked_seed(seed) -> int:
+def checked_seed(seed) -> int:
+    """A seed as an int; ValueError if it is none."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise ValueError(f"Expected seed to be an integer in 0 … 2**32 - 1. Received: seed={seed!r}")
     return int(seed)
@@ -84,7 +85,7 @@ def draw_seed(seed):
         return seed.next()
     if seed is None:
         return global_seed_generator().next()
-    return np.array([_checked_seed(seed), 0], "uint32")
+    return np.array([checked_seed(seed), 0], "uint32")
 
 
 def _extents(name: str, shape) -> tuple:

@@ -91,4 +91,4 @@ def serialize(regularizer):
 
 def deserialize(config, custom_objects=None):
     """The regularizer that `serialize` described."""
-    return get(config)
+    return _registry.deserialize(config, get, custom_objects)

@@ -144,7 +144,9 @@ def test_state_of_another_optimizer_is_left_out_with_a_warning(model, tmp_path):
     model.save_weights(tmp_path / "m.weights.h5")
     other = trained(functional, "sgd")
     before = [np.array(v.numpy()) for v in other.optimizer.variables]
-    with pytest.warns(UserWarning, match=r"Optimizer 'SGD' keeps its state: it has 2 variables, the file has \d+"):
+    with pytest.warns(
+        UserWarning, match=r"Optimizer 'sgd(_\d+)?' keeps its state: it has 2 variables, the file has \d+"
+    ):
         other.load_weights(tmp_path / "m.weights.h5")
     assert_same(before, [np.array(v.numpy()) for v in other.optimizer.variables])
     assert_same(other.get_weights(), model.get_weights())

@@ -22,8 +22,9 @@ class InputSpec:
         max_ndim=None,
         min_ndim=None,
         axes=None,
-        built_shape=None,
+        *,
         name=None,
+        built_shape=None,
     ):
         self.dtype = dtype
         self.shape = None if shape is None else tuple(shape)

@@ -33,9 +33,9 @@ def serialize(loss):
     return _registry.serialize(loss)
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(name, custom_objects=None):
     """The loss that `serialize` described."""
-    return get(config)
+    return _registry.deserialize(name, get, custom_objects)
 
 
 __all__ = [

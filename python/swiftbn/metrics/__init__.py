@@ -72,7 +72,7 @@ def serialize(metric):
 
 def deserialize(config, custom_objects=None):
     """The metric that `serialize` described."""
-    return get(config)
+    return _registry.deserialize(config, get, custom_objects)
 
 
 __all__ = [cls.__name__ for cls in _CLASSES] + [

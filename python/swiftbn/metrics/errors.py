@@ -17,6 +17,11 @@ def mean_squared_error(y_true, y_pred):
     return losses.mean_squared_error(*aligned(y_true, y_pred))
 
 
+def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0):
+    """See `losses.binary_crossentropy`."""
+    return losses.binary_crossentropy(*aligned(y_true, y_pred), from_logits, label_smoothing)
+
+
 class MeanSquaredError(MeanMetricWrapper):
     """The mean of (y_true - y_pred)²."""
 
@@ -51,7 +56,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
     def __init__(self, name="binary_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
         super().__init__(
-            losses.binary_crossentropy,
+            binary_crossentropy,
             name=name,
             dtype=dtype,
             from_logits=from_logits,
@@ -76,7 +81,14 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """The mean cross-entropy of class numbers; see `losses.sparse_categorical_crossentropy`."""
 
-    def __init__(self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, axis=-1):
+    def __init__(
+        self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None, axis=-1
+    ):
         super().__init__(
-            losses.sparse_categorical_crossentropy, name=name, dtype=dtype, from_logits=from_logits, axis=axis
+            losses.sparse_categorical_crossentropy,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
         )

@@ -85,17 +85,17 @@ def full_like(x, fill_value, dtype=None):
     return _filled_like(x, fill_value, dtype)
 
 
-def arange(start, stop=None, step=1, dtype=None) -> np.ndarray:
-    """start, start + step, … below stop; int32 when all three are integers, else `floatx()`."""
+def arange(start, stop=None, step=None, dtype=None) -> np.ndarray:
+    """start, start + step (1), … below stop; int32 when all three are integers, else `floatx()`."""
     if dtype is None:
         whole = all(isinstance(v, (int, np.integer)) for v in (start, stop, step) if v is not None)
         dtype = "int32" if whole else None
     return np.arange(start, stop, step, standardize_dtype(dtype))
 
 
-def linspace(start, stop, num: int = 50, endpoint: bool = True, dtype=None) -> np.ndarray:
-    """`num` evenly spaced numbers from start to stop."""
-    return np.linspace(start, stop, num, endpoint, dtype=standardize_dtype(dtype))
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    """`num` evenly spaced numbers from start to stop; with `retstep` also their distance."""
+    return np.linspace(start, stop, num, endpoint, retstep, standardize_dtype(dtype), axis)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype=None) -> np.ndarray:
@@ -103,4 +103,6 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype=None) -> np.ndarray:
     return np.eye(N, M, k, standardize_dtype(dtype))
 
 
-identity = eye
+def identity(n: int, dtype=None) -> np.ndarray:
+    """The n × n identity matrix."""
+    return np.identity(n, standardize_dtype(dtype))

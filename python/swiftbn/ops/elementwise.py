@@ -196,8 +196,10 @@ def isfinite(x):
 
 
 @operation
-def where(condition, x1, x2):
+def where(condition, x1=None, x2=None):
     """x1 where the condition is true, else x2; all three broadcast."""
+    if x1 is None or x2 is None:
+        raise ValueError("where: expected x1 and x2; the positions of true elements alone are not supported")
     a, b = promote(x1, x2)
     return call("where", _truth(condition), a, b)[0]
 

@@ -248,10 +248,12 @@ def _differentiable(tensors) -> bool:
 
 
 @operation
-def multi_hot(inputs, num_classes: int, axis: int = -1, dtype=None):
+def multi_hot(inputs, num_classes=None, axis: int = -1, dtype=None):
     """1 at every label that occurs along the last axis, 0 elsewhere."""
     from swiftbn.ops.reduction import max as reduce_max
 
+    if num_classes is None:
+        raise ValueError("multi_hot: expected num_classes to be an integer. Received: None")
     if axis != -1:
         raise ValueError(f"multi_hot: only axis=-1 is supported. Received: axis={axis}")
     hot = one_hot(inputs, num_classes, dtype=dtype)

@@ -28,7 +28,7 @@ def serialize(optimizer):
 
 def deserialize(config, custom_objects=None):
     """The optimizer that `serialize` described."""
-    return get(config)
+    return _registry.deserialize(config, get, custom_objects)
 
 
 __all__ = ["Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "deserialize", "get", "schedules", "serialize"]

@@ -191,6 +191,12 @@ class Optimizer:
             )
         if not grads:
             return
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            if tuple(getattr(gradient, "shape", ())) != tuple(variable.shape):
+                raise ValueError(
+                    f"Optimizer '{self.name}': expected a gradient of shape {tuple(variable.shape)} for "
+                    f"{variable.path}. Received: shape {tuple(getattr(gradient, 'shape', ()))}"
+                )
         self.build(trainable_variables)
         grads = self._clip(grads)
         rate = self.learning_rate
