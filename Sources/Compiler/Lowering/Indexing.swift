@@ -47,8 +47,10 @@ extension Slice: Lowerable {
   }
 
   fileprivate func plan(of shape: Shape, size: Shape) throws -> StridedCopy {
-    try requirePlan(
-      StridedCopy(slicing: shape.dims, begin: resolve(shape).start, size: size.dims, strides: strides), shape)
+    // A step that is never taken may be any number.
+    let steps = zip(strides, size.dims).map { $1 > 1 ? $0 : 1 }
+    return try requirePlan(
+      StridedCopy(slicing: shape.dims, begin: resolve(shape).start, size: size.dims, strides: steps), shape)
   }
 }
 

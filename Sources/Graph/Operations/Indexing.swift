@@ -63,6 +63,9 @@ public struct Slice: Operation {
   public let strides: [Int]
   public var name: String { "slice" }
 
+  /// Elements that steps of any size reach in a distance.
+  private func steps(_ distance: Int, _ stride: Int) -> Int { distance > 0 ? (distance - 1) / stride + 1 : 0 }
+
   /// First index and number of elements along each axis.
   public func resolve(_ shape: Shape) throws -> (start: [Int], count: [Int]) {
     guard begin.count == shape.rank, end.count == shape.rank, strides.count == shape.rank else {
@@ -78,22 +81,23 @@ public struct Slice: Operation {
       if extent == Shape.unknown {
         // Only the whole axis keeps an unknown extent meaningful.
         let isWhole = stride == 1 && begin[axis] == 0 && end[axis] >= Shape.maximumCount
-        start.append(max(begin[axis], 0))
+        let first = max(begin[axis], 0)
+        start.append(first)
         count.append(
           isWhole || end[axis] >= Shape.maximumCount || stride < 0
-            ? Shape.unknown : (max(0, end[axis] - begin[axis]) + stride - 1) / stride)
+            ? Shape.unknown : steps(max(end[axis], first) - first, stride))
         continue
       }
       if stride > 0 {
         let first = min(max(begin[axis], 0), extent)
         let last = min(max(end[axis], first), extent)
         start.append(first)
-        count.append((last - first + stride - 1) / stride)
+        count.append(steps(last - first, stride))
       } else {
         let first = min(begin[axis], extent - 1)
         let last = max(min(end[axis], first), -1)
         start.append(max(first, 0))
-        count.append(first < 0 ? 0 : (first - last - stride - 1) / -stride)
+        count.append(first < 0 ? 0 : steps(first - last, -stride))
       }
     }
     return (start, count)
@@ -134,10 +138,12 @@ public struct Pad: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expect(inputs, count: 1)
     let shape = inputs[0].shape
-    guard before.count == shape.rank, after.count == shape.rank, (before + after).allSatisfy({ $0 >= 0 }) else {
+    guard before.count == shape.rank, after.count == shape.rank,
+      (before + after).allSatisfy({ 0 <= $0 && $0 <= Shape.maximumCount })
+    else {
       throw Failure.value(
-        "\(name): before \(before) and after \(after) do not fit shape \(shape), expected \(shape.rank) numbers >= 0"
-          + " each")
+        "\(name): before \(before) and after \(after) do not fit shape \(shape), expected \(shape.rank) numbers in"
+          + " 0...2**48 each")
     }
     let dims = zip(shape.dims, zip(before, after)).map { extent, margin in
       extent == Shape.unknown ? extent : extent + (crops ? -1 : 1) * (margin.0 + margin.1)
