@@ -13,11 +13,15 @@ protocol Lowerable: Operation {
   /// Pairs (input, output) that may share memory when the input is not needed afterwards.
   func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)]
 
+  /// The step may throw, after looking at data.
+  var canFail: Bool { get }
+
   /// Scratch memory of the step, in bytes.
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int
 }
 
 extension Lowerable {
+  var canFail: Bool { false }
   func isView(_ inputs: [TensorType], _ outputs: [TensorType]) -> Bool { false }
   func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [] }
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { 0 }

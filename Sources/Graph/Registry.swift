@@ -2,7 +2,7 @@
 enum Registry {
   static let factories: [String: OperationFactory] = {
     let families: [[String: OperationFactory]] = [
-      Unary.factories, Binary.factories, elementwiseFactories, reductionFactories, shapeFactories,
+      Unary.factories, Binary.factories, elementwiseFactories, conditionFactories, reductionFactories, shapeFactories,
       indexingFactories, linearFactories, convolutionFactories, poolingFactories, softmaxFactories,
       normalizationFactories, randomFactories, optimizerFactories,
     ]

@@ -153,6 +153,46 @@ struct ProgramTests {
     #expect(values(of: w.type, w.pointer) == [-1, -2, -3, -4, -5, -6])
   }
 
+  /// Neither by a copy of an input, nor by a value that the check itself needs.
+  @Test func checksComeBeforeAllWriting() throws {
+    let graph = Graph()
+    let (copied, counter) = (try variable("copied", [3], [1, 2, 3]), try variable("counter", [2], [0, 1]))
+    let x = try graph.input("x", TensorType(.float32, [3]))
+    let table = try graph.input("table", TensorType(.float32, [4]))
+    try graph.assign(copied, x)
+    let one = try [Float](repeating: 1, count: 2).withUnsafeBytes {
+      try graph.constant(TensorType(.float32, [2]), $0)
+    }
+    let next = try graph.add("add", [try graph.variable(counter), one], [:])[0]
+    try graph.assign(counter, next)
+    let index = try graph.add("cast", [next], ["dtype": .string("int32")])[0]
+    let program = try Program(graph, outputs: try graph.add("take", [table, index], ["axis": .int(0)]))
+    let inputs = [
+      HostArray(.float32, [3], [7, 8, 9] as [Float]), HostArray(.float32, [4], [10, 11, 12, 13] as [Float]),
+    ]
+    #expect(try run(program, inputs) == [[11, 12]])
+    #expect(try run(program, inputs) == [[12, 13]])
+    #expect(values(of: copied.type, copied.pointer) == [7, 8, 9])
+    let other = [HostArray(.float32, [3], [4, 5, 6] as [Float]), inputs[1]]
+    #expect(text { _ = try run(program, other) }.contains("index 4 at position 1"))
+    #expect(values(of: copied.type, copied.pointer) == [7, 8, 9])
+    #expect(values(of: counter.type, counter.pointer) == [2, 3])
+  }
+
+  @Test func requirementsHoldForTheWholeGraph() throws {
+    let graph = Graph()
+    let w = try variable("w", [2], [1, 2])
+    let x = try graph.input("x", TensorType(.float32, [2]))
+    try graph.assign(w, try graph.add("add", [try graph.variable(w), x], [:])[0])
+    let zero = try withUnsafeBytes(of: Float(0)) { try graph.constant(TensorType(.float32, []), $0) }
+    let positive = try graph.add("greater", [x, zero], [:])
+    _ = try graph.add("require", positive, ["message": .string("x has to be positive")])
+    let program = try Program(graph, outputs: [])
+    _ = try run(program, [HostArray(.float32, [2], [1, 1] as [Float])])
+    #expect(text { _ = try run(program, [HostArray(.float32, [2], [1, -1] as [Float])]) } == "x has to be positive")
+    #expect(values(of: w.type, w.pointer) == [2, 3])
+  }
+
   @Test func plansAreKeptPerShapeAndNotWithoutEnd() throws {
     let graph = Graph()
     let x = try graph.input("x", TensorType(.float32, [-1]))

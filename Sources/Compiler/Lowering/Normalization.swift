@@ -9,6 +9,19 @@ extension BatchNormAttributes {
     return NormalizationShape(
       outer: x.dims[..<axis].reduce(1, *), channels: x[axis], inner: x.dims[(axis + 1)...].reduce(1, *))
   }
+
+  /// The groups that are normalized on their own: where each begins in x and in the statistics, and its shape.
+  func groups(of x: Shape) throws -> [(start: Int, statistics: Int, shape: NormalizationShape)] {
+    let whole = try shape(of: x)
+    guard let count = try groups(of: x, "batch_norm") else { return [(0, 0, whole)] }
+    let perSample = whole.outer / max(x[0], 1)
+    return (0..<count).map { group in
+      let first = group * groupSize
+      var shape = whole
+      shape.outer = min(groupSize, x[0] - first) * perSample
+      return (first * perSample * whole.channels * whole.inner, group * whole.channels, shape)
+    }
+  }
 }
 
 extension BatchNorm: Lowerable {
@@ -19,13 +32,17 @@ extension BatchNorm: Lowerable {
     let (x, y, mean, variance, inverse) = (c.x, c.outputs[0], c.outputs[1], c.outputs[2], c.outputs[3])
     let gamma = attributes.gammaIndex.map { c.inputs[$0] }
     let beta = attributes.betaIndex.map { c.inputs[$0] }
-    let (shape, epsilon) = (try attributes.shape(of: x.shape), attributes.epsilon)
+    let (groups, epsilon) = (try attributes.groups(of: x.shape), attributes.epsilon)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
-        batchNormForward(
-          x: memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
-          y: memory.write(y), mean: memory.write(mean), variance: memory.write(variance),
-          inverseStd: memory.write(inverse), shape: shape, epsilon: epsilon, relu: relu)
+        for group in groups {
+          let (start, first) = (group.start, group.statistics)
+          batchNormForward(
+            x: memory.read(x, as: T.self) + start, gamma: gamma.map { memory.read($0) },
+            beta: beta.map { memory.read($0) }, y: memory.write(y) + start, mean: memory.write(mean) + first,
+            variance: memory.write(variance) + first, inverseStd: memory.write(inverse) + first, shape: group.shape,
+            epsilon: epsilon, relu: relu)
+        }
       }
     }
     return try c.forFloat(x) { make($0) }
@@ -40,18 +57,38 @@ extension FusedBatchNorm {
 extension BatchNormGradient: Lowerable {
   func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
 
+  /// dγ and dβ of one group.
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
+    attributes.groupSize > 0 ? 2 * outputs[1].byteCount : 0
+  }
+
   func lower(_ c: Lowering) throws -> Step {
     let (dy, x, mean, inverse) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
     let gamma = attributes.scale ? c.inputs[4] : nil
     let (dx, dgamma, dbeta) = (c.outputs[0], c.outputs[1], c.outputs[2])
-    let shape = try attributes.shape(of: x.shape)
+    let (groups, temporary, channels) = (try attributes.groups(of: x.shape), c.temporary, dgamma.count)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
-        batchNormBackward(
-          dy: memory.read(dy, as: T.self), x: memory.read(x), gamma: gamma.map { memory.read($0) },
-          mean: memory.read(mean),
-          inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
-          dbeta: memory.write(dbeta), shape: shape)
+        let (wholeGamma, wholeBeta): (UnsafeMutablePointer<T>, UnsafeMutablePointer<T>) = (
+          memory.write(dgamma), memory.write(dbeta)
+        )
+        if groups.isEmpty {
+          for channel in 0..<channels { (wholeGamma[channel], wholeBeta[channel]) = (0, 0) }
+        }
+        for (index, group) in groups.enumerated() {
+          let (start, first) = (group.start, group.statistics)
+          let partial: UnsafeMutablePointer<T> = memory.write(temporary)
+          let (toGamma, toBeta) = index == 0 ? (wholeGamma, wholeBeta) : (partial, partial + channels)
+          batchNormBackward(
+            dy: memory.read(dy, as: T.self) + start, x: memory.read(x) + start, gamma: gamma.map { memory.read($0) },
+            mean: memory.read(mean) + first, inverseStd: memory.read(inverse) + first, dx: memory.write(dx) + start,
+            dgamma: toGamma, dbeta: toBeta, shape: group.shape)
+          if index == 0 { continue }
+          for channel in 0..<channels {
+            wholeGamma[channel] += partial[channel]
+            wholeBeta[channel] += partial[channels + channel]
+          }
+        }
       }
     }
     return try c.forFloat(x) { make($0) }

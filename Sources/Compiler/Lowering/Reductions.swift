@@ -65,6 +65,15 @@ extension SumTo: Lowerable {
   }
 }
 
+extension ExtentProduct: Lowerable {
+  func lower(_ c: Lowering) throws -> Step {
+    let count = try axes.resolve(rank: c.x.shape.rank, name).reduce(1) { $0 * c.x.shape[$1] }
+    let y = c.y
+    func make<T: KernelScalar>(_ t: T.Type) -> Step { { $0.write(y, as: T.self)[0] = T(count) } }
+    return try c.forFloat(y) { make($0) }
+  }
+}
+
 extension LogicalReduction: Lowerable {
   func lower(_ c: Lowering) throws -> Step {
     let (x, y, isAll) = (c.x, c.y, isAll)

@@ -13,10 +13,10 @@ extension Draft {
       checks.append(
         Instruction(operation: IndexCheck(limit: limit, of: instruction.operation.name), inputs: [value], outputs: []))
     }
-    guard !checks.isEmpty else { return }
+    guard !checks.isEmpty || instructions.contains(where: { $0.operation is Requirement }) else { return }
     let producers = producers()
-    var isEarly = [Bool](repeating: false, count: instructions.count)
-    var open = checks.flatMap(\.inputs)
+    var isEarly = instructions.map { $0.operation is Requirement }
+    var open = checks.flatMap(\.inputs) + instructions.indices.filter { isEarly[$0] }.flatMap { instructions[$0].reads }
     while let value = open.popLast() {
       let producer = producers[value]
       guard producer >= 0, !isEarly[producer] else { continue }
@@ -42,11 +42,25 @@ extension Operation {
   }
 }
 
+extension Requirement: Lowerable {
+  var canFail: Bool { true }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (x, y, message) = (c.x, c.y, message)
+    return { memory in
+      let (condition, result): (UnsafePointer<UInt8>, UnsafeMutablePointer<UInt8>) = (memory.read(x), memory.write(y))
+      for index in 0..<x.count where condition[index] == 0 { throw Failure.value(message) }
+      result.update(from: condition, count: x.count)
+    }
+  }
+}
+
 /// Fails when an index is not in 0..<limit.
 struct IndexCheck: Lowerable {
   let limit: Int
   let user: String
   var name: String { "index_check" }
+  var canFail: Bool { true }
 
   init(limit: Int, of user: String) {
     self.limit = limit

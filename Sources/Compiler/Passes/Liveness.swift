@@ -2,14 +2,15 @@ import Graph
 import Tensor
 
 extension Draft {
-  /// The live part of a graph: what outputs and assignments depend on, in the graph's order.
+  /// The live part of a graph: what outputs, assignments and requirements depend on, in the graph's order.
   init(_ graph: Graph, outputs: [Value], inputTypes: [TensorType]) throws {
     let types = try graph.specialize(inputTypes)
     var isLive = [Bool](repeating: false, count: types.count)
     for value in outputs { isLive[value.index] = true }
     for assignment in graph.assignments { isLive[assignment.value.index] = true }
     var live: [Instruction] = []
-    for node in graph.nodes.reversed() where node.outputs.contains(where: { isLive[$0.index] }) {
+    for node in graph.nodes.reversed()
+    where node.operation is Requirement || node.outputs.contains(where: { isLive[$0.index] }) {
       guard let operation = node.operation as? any Lowerable else {
         throw Failure.runtime("\(node.operation.name): has no lowering")
       }

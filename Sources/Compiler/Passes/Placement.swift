@@ -57,15 +57,17 @@ struct Placement {
     }
   }
 
-  /// A new value of a variable is computed straight into it when nobody reads the old one afterwards.
+  /// A new value of a variable is computed straight into it when nobody reads the old one afterwards and no check can
+  /// fail any more.
   private mutating func placeVariablesInPlace(_ draft: Draft) {
     let producers = draft.producers()
+    let lastCheck = draft.instructions.lastIndex { $0.operation.canFail } ?? -1
     let outputRoots = Set(draft.outputs.map { roots[$0] })
     var taken = Set<Int>()
     for (variable, value) in draft.assignments {
       let root = roots[value]
       let maker = producers[root]
-      guard maker >= 0, !outputRoots.contains(root), !taken.contains(root), places[root] == nil else {
+      guard maker > lastCheck, !outputRoots.contains(root), !taken.contains(root), places[root] == nil else {
         copies.append((variable, value))
         continue
       }

@@ -6,6 +6,8 @@ public struct BatchNormAttributes: Hashable, Sendable {
   public let epsilon: Double
   public let scale: Bool
   public let center: Bool
+  /// Samples that are normalized together, by statistics of their own; 0: the whole batch. The last group may be smaller.
+  public var groupSize = 0
 
   init(_ reader: inout AttributeReader) throws {
     axis = try reader.int("axis", default: -1)
@@ -45,13 +47,24 @@ public struct BatchNormAttributes: Hashable, Sendable {
     return channels
   }
 
+  /// Number of groups that a batch is cut into, nil without groups.
+  public func groups(of x: Shape, _ name: String) throws -> Int? {
+    if groupSize == 0 { return nil }
+    guard groupSize > 0 else { throw Failure.value("\(name): group_size is \(groupSize), expected 1 or more") }
+    guard try normalizeAxis(axis, rank: x.rank, name) > 0 else {
+      throw Failure.value("\(name): group_size needs samples on axis 0, but axis is \(axis)")
+    }
+    return x[0] == Shape.unknown ? Shape.unknown : x[0] == 0 ? 0 : (x[0] - 1) / groupSize + 1
+  }
+
   var parameterNames: [String] { (scale ? ["gamma"] : []) + (center ? ["beta"] : []) }
 }
 
 /// y = γ·(x - μ)/√(σ² + ε) + β with the batch's own mean μ and biased variance σ² per channel.
 ///
 /// Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithm 1. Inputs x, then γ and β where present; outputs y, μ, σ²,
-/// 1/√(σ² + ε), the last three of shape (C,).
+/// 1/√(σ² + ε), the last three of shape (C,), or (groups, C) with `group_size`: ghost batch normalization, Hoffer et
+/// al. 2017 (arXiv 1705.08741).
 public struct BatchNorm: Operation {
   public let attributes: BatchNormAttributes
   public var name: String { "batch_norm" }
@@ -59,7 +72,8 @@ public struct BatchNorm: Operation {
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expect(inputs, count: 1 + attributes.parameterCount)
     let channels = try attributes.channels(inputs, parameters: attributes.parameterNames, name)
-    let statistics = TensorType(inputs[0].dtype, [channels])
+    let groups = try attributes.groups(of: inputs[0].shape, name)
+    let statistics = TensorType(inputs[0].dtype, Shape((groups.map { [$0] } ?? []) + [channels]))
     return [inputs[0], statistics, statistics, statistics]
   }
 
@@ -74,6 +88,13 @@ public struct BatchNorm: Operation {
       dx = all[0]
       if let index = attributes.gammaIndex { result[index] = all[1] }
       if let index = attributes.betaIndex { result[index] = all[2] }
+    }
+    if attributes.groupSize > 0 {
+      guard g.outputGradients.dropFirst().allSatisfy({ $0 == nil }) else {
+        throw Failure.value("batch_norm: statistics of groups have no gradient, use stop_gradient")
+      }
+      result[0] = dx
+      return result
     }
     // Gradients that reach the statistics themselves: dμ/dx = 1/m, dσ²/dx = 2(x - μ)/m, d(1/σ)/dσ² = -1/(2σ³).
     var toVariance = g.outputGradients[2]
@@ -106,8 +127,43 @@ public struct BatchNormGradient: Operation {
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expect(inputs, count: attributes.scale ? 5 : 4)
-    return [inputs[1], inputs[2], inputs[2]]
+    let channels = TensorType(inputs[1].dtype, [inputs[2].shape.dims.last ?? 0])
+    return [inputs[1], channels, channels]
   }
+
+  /// Second order: the formula of the first, in elementary operations, is differentiated.
+  public func gradient(_ g: inout GradientBuilder) throws -> [Value?] {
+    guard attributes.groupSize == 0 else { throw Failure.value("batch_norm: no second-order gradient with group_size") }
+    return try secondOrder(&g, axis: attributes.axis, scale: attributes.scale) { g, leaves, expand, sum in
+      let (dy, x, mean, inverse) = (leaves[0], leaves[1], leaves[2], leaves[3])
+      let deviation = try g.multiply(g.minus(x, expand(mean, false)), expand(inverse, false))
+      let (dgamma, dbeta) = (try sum(g.multiply(dy, deviation)), try sum(dy))
+      let spread = try g.plus(expand(dbeta, true), g.multiply(deviation, expand(dgamma, true)))
+      let factor = try leaves.count > 4 ? g.multiply(leaves[4], inverse) : inverse
+      return [try g.multiply(expand(factor, false), g.minus(dy, spread)), dgamma, dbeta]
+    }
+  }
+}
+
+/// Gradients of a rule (dy, x, statistics …) → (dx, dγ, dβ) that `formula` writes in elementary operations. It gets copies
+/// of the inputs, so that the gradient of each is partial; `expand(v, divides)` spreads (C,) over x's shape, divided by
+/// the number of values per channel if `divides`; `sum` adds up all axes but the channels'.
+private func secondOrder(
+  _ g: inout GradientBuilder, axis: Int, scale: Bool,
+  _ formula: (inout GradientBuilder, [Value], (Value, Bool) throws -> Value, (Value) throws -> Value) throws -> [Value]
+) throws -> [Value?] {
+  let builder = g
+  let rank = g.type(g.inputs[1]).shape.rank
+  let channel = try normalizeAxis(axis, rank: rank, "batch_norm")
+  let axes = (0..<rank).filter { $0 != channel }
+  let leaves = try g.inputs.map { try builder.add(Identity(stopsGradient: false), $0) }
+  let results = try formula(
+    &g, leaves,
+    { try builder.add(ExpandTo(axes: ReducedAxes(axes: axes, keepsDims: false), divides: $1), $0, leaves[1]) },
+    { try builder.add(Reduction(kind: .sum, axes: axes, keepsDims: false), $0) })
+  let wanted = results.indices.filter { g.outputGradients[$0] != nil }
+  return try g.graph.gradients(
+    of: wanted.map { results[$0] }, seeds: wanted.compactMap { g.outputGradients[$0] }, for: leaves)
 }
 
 /// y = γ·(x - moving mean)/√(moving variance + ε) + β.
@@ -144,9 +200,27 @@ public struct BatchNormInferenceGradient: Operation {
     try expect(inputs, count: attributes.scale ? 5 : 4)
     return [inputs[1], inputs[2], inputs[2]]
   }
+
+  /// Second order; the statistics are constants here as well.
+  public func gradient(_ g: inout GradientBuilder) throws -> [Value?] {
+    let epsilon = attributes.epsilon
+    var result = try secondOrder(&g, axis: attributes.axis, scale: attributes.scale) { g, leaves, expand, sum in
+      let (dy, x, mean, variance) = (leaves[0], leaves[1], leaves[2], leaves[3])
+      let inverse = try g.unary(.rsqrt, g.plus(variance, g.scalar(epsilon, like: variance)))
+      let deviation = try g.multiply(g.minus(x, expand(mean, false)), expand(inverse, false))
+      let factor = try leaves.count > 4 ? g.multiply(leaves[4], inverse) : inverse
+      return [try g.multiply(expand(factor, false), dy), try sum(g.multiply(dy, deviation)), try sum(dy)]
+    }
+    (result[2], result[3]) = (nil, nil)
+    return result
+  }
 }
 
 let normalizationFactories: [String: OperationFactory] = [
-  "batch_norm": { BatchNorm(attributes: try BatchNormAttributes(&$0)) },
+  "batch_norm": {
+    var attributes = try BatchNormAttributes(&$0)
+    attributes.groupSize = try $0.int("group_size", default: 0)
+    return BatchNorm(attributes: attributes)
+  },
   "batch_norm_inference": { BatchNormInference(attributes: try BatchNormAttributes(&$0)) },
 ]

@@ -9,7 +9,8 @@ func padRows<T: KernelScalar>(
   let first = outRows.lowerBound &* s.strideH &- s.padTop
   let count = (outRows.count &- 1) &* s.strideH &+ (s.kernelHeight &- 1) &* s.dilationH &+ 1
   let (rowLength, c) = (s.reachWidth &* s.inChannels, s.inChannels)
-  let copied = Swift.max(0, Swift.min(s.width, s.reachWidth &- s.padLeft))
+  let left = Swift.min(s.padLeft, s.reachWidth)
+  let copied = Swift.min(s.width, s.reachWidth &- left)
   for row in 0..<count {
     let to = padded + row &* rowLength
     let source = first &+ row
@@ -17,10 +18,10 @@ func padRows<T: KernelScalar>(
       for i in 0..<rowLength { to[i] = 0 }
       continue
     }
-    for i in 0..<(s.padLeft &* c) { to[i] = 0 }
-    UnsafeMutableRawPointer(to + s.padLeft &* c).copyMemory(
+    for i in 0..<(left &* c) { to[i] = 0 }
+    UnsafeMutableRawPointer(to + left &* c).copyMemory(
       from: x + source &* s.width &* c, byteCount: copied &* c &* MemoryLayout<T>.stride)
-    for i in ((s.padLeft &+ copied) &* c)..<rowLength { to[i] = 0 }
+    for i in ((left &+ copied) &* c)..<rowLength { to[i] = 0 }
   }
 }
 

@@ -79,6 +79,7 @@ private func floorDivision(_ a: Double, _ b: Double) -> (quotient: Double, remai
     remainder += b
     quotient -= 1
   }
+  if quotient == 0 { return (copysign(0, a / b), remainder) }
   let whole = floor(quotient)
   return (quotient - whole > 0.5 ? whole + 1 : whole, remainder)
 }
