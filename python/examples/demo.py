@@ -78,9 +78,7 @@ def main() -> None:
     model = make_model()
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.summary()
-    history = model.fit(
-        x_train, y_train, epochs=arguments.epochs, batch_size=64, validation_data=(x_test, y_test)
-    )
+    history = model.fit(x_train, y_train, epochs=arguments.epochs, batch_size=64, validation_data=(x_test, y_test))
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     print(f"Test accuracy: {accuracy:.2%} on {len(x_test)} digits by other writers")
 

@@ -256,8 +256,6 @@ BAD_ARGUMENTS = [
     (lambda: layers.BatchNormalization(momentum=1.5), "momentum=1.5"),
     (lambda: layers.BatchNormalization(epsilon=0), "epsilon=0"),
     (lambda: layers.BatchNormalization(epsilon=float("nan")), "epsilon=nan"),
-    (lambda: layers.BatchNormalization(renorm=True), "renorm=True"),
-    (lambda: layers.BatchNormalization(synchronized=True), "synchronized=True"),
     (lambda: layers.BatchNormalization(axis="last"), "axis='last'"),
     (lambda: layers.MaxPooling2D(0), "pool_size=0"),
     (lambda: layers.Dropout(1.0), "rate=1.0"),

@@ -30,6 +30,13 @@ MODULES = [
 # **kwargs). Arguments for other backends, for distribution and for features that later versions will have.
 DIFFERENCES = {
     "layers.Add": ((), ("activity_regularizer", "trainable", "dtype", "name")),
+    "layers.BatchNormalization": (
+        (),
+        (
+            "data_format fused moving_average window normalize_with virtual_batch_size unbiased_variance nonfinite "
+            "single_value"
+        ).split(),
+    ),
     "layers.InputSpec": (("allow_last_axis_squeeze", "optional"), ("built_shape",)),
     "layers.Layer": (("autocast",), ()),
     "layers.Layer.add_weight": (("args", "autocast", "aggregation", "overwrite_with_gradient"), ()),

@@ -40,6 +40,12 @@ def number(layer: str, name: str, value, accept, expected: str) -> float:
     return float(value)
 
 
+def one_of(layer: str, name: str, value, choices: tuple) -> None:
+    """Raises ValueError for a value that is none of the choices."""
+    if value not in choices:
+        raise ValueError(f"{layer}: expected {name} to be one of {choices}. Received: {name}={value!r}")
+
+
 def known_channels(layer, input_shape, axis: int) -> int:
     """The extent of the channel axis of an input shape, which has to be known."""
     rank = len(input_shape)

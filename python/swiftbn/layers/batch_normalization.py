@@ -6,11 +6,24 @@ import math
 
 from swiftbn import constraints, initializers, ops, regularizers
 from swiftbn.dtypes import is_float_dtype
-from swiftbn.layers._arguments import known_channels, number, only
+from swiftbn.layers import _batch_statistics as statistics
+from swiftbn.layers import _moving_statistics
+from swiftbn.layers import _renormalization as renormalization
+from swiftbn.layers._arguments import known_channels, number, one_of, positive_integer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
 from swiftbn.ops._dispatch import call as native
 from swiftbn.ops._dispatch import dtype_of, to_dtype
+
+_EXTRAS = {
+    "moving_average": "exponential",
+    "window": None,
+    "normalize_with": "batch",
+    "virtual_batch_size": None,
+    "unbiased_variance": False,
+    "nonfinite": "propagate",
+    "single_value": "keras",
+}
 
 
 class BatchNormalization(Layer):
@@ -23,15 +36,33 @@ class BatchNormalization(Layer):
     Shapes: x of any rank >= 2 with C channels on `axis`; gamma, beta, moving_mean, moving_variance (C,).
 
     Args:
-        axis: the channel axis.
+        axis: the channel axis, or several: then there are statistics for each combination of their positions.
         momentum: weight of the old moving statistics, 0 … 1.
         epsilon: ε > 0.
         center, scale: whether there are β and γ.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer: functions whose values are added to the loss.
         beta_constraint, gamma_constraint: applied after each optimizer update.
-        renorm, synchronized: only False.
-        renorm_clipping: only None; renorm_momentum has no effect without renorm and is kept for the configuration.
+        renorm: batch renormalization, Ioffe 2017 (arXiv 1702.03275); renorm_clipping: dict of rmax, rmin, dmax;
+            renorm_momentum: of the statistics that it corrects towards.
+        synchronized: statistics over all processes; in one process, the same as without.
+        data_format: "channels_first" is axis=1, "channels_last" axis=-1.
+        fused: accepted for old code; kernels are always fused.
+        moving_average: "exponential"; "cumulative", the mean over all batches so far; "window", over the last `window`.
+        window: number of batches.
+        normalize_with: "batch"; "moving" normalizes by the moving statistics in training too, as constants.
+        virtual_batch_size: in training, groups of so many samples are normalized on their own (the last may be
+            smaller): ghost batch normalization, Hoffer et al. 2017 (arXiv 1705.08741). The moving statistics take in
+            the groups' mean, weighted by samples.
+        unbiased_variance: the moving variance takes in σ²·n/(n - 1), as PyTorch's does.
+        nonfinite: what a batch whose statistics are not finite does to the moving ones: "propagate"; "skip" leaves them
+            and counts in `skipped_batches`; "error" raises before anything has changed.
+        single_value: a channel with one value, which has no variance: "keras" gives β; "error" raises; "moving"
+            normalizes by the moving statistics and leaves them.
+
+    Call:
+        mask: truth values for the axes but the channels' (the last ones may be left out) or for all. Elements outside
+            have no part in the statistics; they are normalized like the others.
 
     Raises:
         ValueError: an argument out of its range or not supported; inputs of another shape than built for.
@@ -56,19 +87,36 @@ class BatchNormalization(Layer):
         renorm_clipping=None,
         renorm_momentum=0.99,
         synchronized=False,
+        *,
+        data_format=None,
+        fused=None,
+        moving_average="exponential",
+        window=None,
+        normalize_with="batch",
+        virtual_batch_size=None,
+        unbiased_variance=False,
+        nonfinite="propagate",
+        single_value="keras",
         **kwargs,
     ):
         name = "BatchNormalization"
-        if isinstance(axis, bool) or not isinstance(axis, int):
-            raise ValueError(f"{name}: expected axis to be an integer. Received: axis={axis!r}")
+        axis = _channel_axis(axis, data_format)
         momentum = number(name, "momentum", momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
+        renorm_momentum = number(name, "renorm_momentum", renorm_momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
         epsilon = number(name, "epsilon", epsilon, lambda v: math.isfinite(v) and v > 0, "a finite number > 0")
-        only(
-            name,
-            renorm=(renorm, False),
-            renorm_clipping=(renorm_clipping, None),
-            synchronized=(synchronized, False),
-        )
+        one_of(name, "moving_average", moving_average, _moving_statistics.KINDS)
+        one_of(name, "normalize_with", normalize_with, ("batch", "moving"))
+        one_of(name, "nonfinite", nonfinite, ("propagate", "skip", "error"))
+        one_of(name, "single_value", single_value, ("keras", "error", "moving"))
+        if (window is None) != (moving_average != "window"):
+            raise ValueError(
+                f"{name}: expected window with moving_average='window' and only then. "
+                f"Received: window={window!r}, moving_average={moving_average!r}"
+            )
+        if virtual_batch_size is not None:
+            virtual_batch_size = positive_integer(name, "virtual_batch_size", virtual_batch_size)
+        if renorm and (virtual_batch_size or normalize_with == "moving"):
+            raise ValueError(f"{name}: renorm goes neither with virtual_batch_size nor with normalize_with='moving'")
         super().__init__(**kwargs)
         self.axis = axis
         self.momentum = momentum
@@ -83,19 +131,39 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        self.renorm = renorm
-        self.renorm_clipping = renorm_clipping
+        self.renorm = bool(renorm)
+        self.renorm_clipping = renormalization.bounds(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = renorm_momentum
-        self.synchronized = synchronized
-        self.gamma = None
-        self.beta = None
-        self.moving_mean = None
-        self.moving_variance = None
+        self.synchronized = bool(synchronized)
+        self.moving_average = moving_average
+        self.window = None if window is None else positive_integer(name, "window", window)
+        self.normalize_with = normalize_with
+        self.virtual_batch_size = virtual_batch_size
+        self.unbiased_variance = bool(unbiased_variance)
+        self.nonfinite = nonfinite
+        self.single_value = single_value
+        self.gamma = self.beta = self.moving_mean = self.moving_variance = None
         self.input_spec = InputSpec(min_ndim=2)
 
+    @classmethod
+    def torch(cls, momentum=0.1, eps=1e-5, affine=True, axis=1, **kwargs):
+        """PyTorch's conventions: channels on axis 1, ε = 1e-5, the unbiased variance, momentum as weight of the new."""
+        momentum = number("BatchNormalization.torch", "momentum", momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
+        return cls(axis, 1.0 - momentum, eps, center=affine, scale=affine, **{"unbiased_variance": True, **kwargs})
+
+    @classmethod
+    def keras(cls, **kwargs):
+        """Keras' conventions, which are the defaults."""
+        return cls(**kwargs)
+
     def build(self, input_shape):
-        channels = known_channels(self, input_shape, self.axis)
-        shape = (channels,)
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        shape = tuple(known_channels(self, input_shape, axis) for axis in axes)
+        if len({axis % len(input_shape) for axis in axes}) < len(axes):
+            raise ValueError(
+                f"BatchNormalization '{self.name}': expected different axes. "
+                f"Received: axis={self.axis} for inputs of shape {tuple(input_shape)}"
+            )
         if self.scale:
             self.gamma = self.add_weight(
                 shape=shape,
@@ -112,13 +180,18 @@ class BatchNormalization(Layer):
                 constraint=self.beta_constraint,
                 name="beta",
             )
-        self.moving_mean = self.add_weight(
-            shape=shape, initializer=self.moving_mean_initializer, trainable=False, name="moving_mean"
+        for name, initializer in (
+            ("moving_mean", self.moving_mean_initializer),
+            ("moving_variance", self.moving_variance_initializer),
+        ):
+            setattr(self, name, self.add_weight(shape=shape, initializer=initializer, trainable=False, name=name))
+        renormalization.build(self, shape)
+        _moving_statistics.build(self, shape)
+        self.input_spec = InputSpec(
+            ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)), built_shape=input_shape
         )
-        self.moving_variance = self.add_weight(
-            shape=shape, initializer=self.moving_variance_initializer, trainable=False, name="moving_variance"
-        )
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels}, built_shape=input_shape)
+
+    # Calls
 
     def call(self, inputs, training=None, mask=None):
         if not is_float_dtype(dtype_of(inputs)):
@@ -128,46 +201,86 @@ class BatchNormalization(Layer):
                 f"BatchNormalization '{self.name}': expected a batch that is not empty in training. "
                 f"Received: inputs of shape {tuple(inputs.shape)}"
             )
-        parameters = [p for p in (self.gamma, self.beta) if p is not None]
-        attributes = {"axis": self.axis, "epsilon": self.epsilon, "scale": self.scale, "center": self.center}
-        if not (training and self.trainable):
-            return native(
-                "batch_norm_inference",
-                inputs,
-                *parameters,
-                self.moving_mean,
-                self.moving_variance,
-                **attributes,
-            )[0]
-        if mask is None:
-            outputs, mean, variance, _ = native("batch_norm", inputs, *parameters, **attributes)
-        else:
-            mean, variance = self._masked_moments(inputs, mask)
-            outputs = ops.batch_normalization(
-                inputs, mean, variance, self.axis, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
-            )
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + ops.stop_gradient(batch) * (1.0 - self.momentum))
-        return outputs
+        if not isinstance(self.axis, tuple):
+            return self._normalize(inputs, self.axis, training and self.trainable, mask)
+        if mask is not None:
+            mask = ops.logical_or(ops.not_equal(mask, 0), ops.zeros_like(inputs, dtype="bool"))
+            mask, _ = statistics.merged(mask, self.axis)
+        x, order = statistics.merged(inputs, self.axis)
+        y = self._normalize(x, -1, training and self.trainable, mask)
+        return statistics.restored(y, inputs, order, len(self.axis))
 
-    def _masked_moments(self, inputs, mask):
-        """Mean and biased variance per channel over the positions where the mask (N, …) is true."""
-        if len(mask.shape) != len(inputs.shape) - 1 or self.axis not in (-1, len(inputs.shape) - 1):
-            raise ValueError(
-                f"BatchNormalization '{self.name}': expected a mask of rank {len(inputs.shape) - 1} and channels last. "
-                f"Received: mask of shape {tuple(mask.shape)}, axis={self.axis}"
-            )
-        axes = tuple(range(len(inputs.shape) - 1))
-        weight = ops.expand_dims(to_dtype(ops.not_equal(mask, 0), dtype_of(inputs)), -1)
-        count = ops.maximum(ops.sum(weight, axes, keepdims=True), 1.0)
-        mean = ops.sum(inputs * weight, axes, keepdims=True) / count
-        variance = ops.sum(ops.square(inputs - mean) * weight, axes, keepdims=True) / count
-        return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
+    def _normalize(self, x, axis, training, mask):
+        parameters = [ops.reshape(p, (-1,)) for p in (self.gamma, self.beta) if p is not None]
+        attributes = {"axis": axis, "epsilon": self.epsilon, "scale": self.scale, "center": self.center}
+
+        def by_moving():
+            moving = [ops.stop_gradient(ops.reshape(m, (-1,))) for m in (self.moving_mean, self.moving_variance)]
+            return native("batch_norm_inference", x, *parameters, *moving, **attributes)[0]
+
+        if not training:
+            return by_moving()
+        y, mean, variance, count = self._by_batch(x, axis, mask, parameters, attributes)
+        if self.normalize_with == "moving":
+            y = by_moving()
+        keep = None
+        if self.single_value != "keras":
+            several = ops.all(count > 1.0)
+            if self.single_value == "error":
+                message = f"BatchNormalization '{self.name}': a channel has a single value, which has no variance"
+                native("require", several, message=message)
+            else:
+                keep = several
+                y = ops.where(several, y, by_moving())
+        if self.nonfinite != "propagate":
+            finite = ops.all(ops.logical_and(ops.isfinite(mean), ops.isfinite(variance)))
+            if self.nonfinite == "error":
+                message = f"BatchNormalization '{self.name}': the mean or the variance of the batch is not finite"
+                native("require", finite, message=message)
+            else:
+                keep = finite if keep is None else ops.logical_and(keep, finite)
+        _moving_statistics.update(self, mean, variance, keep)
+        return y
+
+    def _by_batch(self, x, axis, mask, parameters, attributes):
+        """(y, mean, variance as the moving one takes it, values per channel) by the statistics of the batch."""
+        if mask is not None:
+            mask = statistics.mask_like(self, mask, x, axis)
+            mean, variance, count = statistics.masked_moments(x, mask, axis)
+        else:
+            count = statistics.values_per_channel(x, axis)
+        if self.virtual_batch_size is not None:
+            if mask is not None:
+                raise ValueError(f"BatchNormalization '{self.name}': virtual_batch_size does not go with a mask")
+            size = self.virtual_batch_size
+            y, means, variances, _ = native("batch_norm", x, *parameters, **attributes, group_size=size)
+            mean = statistics.mean_over_groups(x, means, size, axis, unbiased=False)
+            variance = statistics.mean_over_groups(x, variances, size, axis, unbiased=self.unbiased_variance)
+            return y, mean, variance, ops.minimum(count, statistics.smallest_group(x, size, axis))
+        if mask is None and not self.renorm:
+            y, mean, variance, _ = native("batch_norm", x, *parameters, **attributes)
+        else:
+            if mask is None:
+                plain = {**attributes, "scale": False, "center": False}
+                _, mean, variance, _ = native("batch_norm", x, **plain)
+            gamma, beta = (parameters + [None])[:2] if self.scale else (None, (parameters + [None])[0])
+            if self.renorm:
+                gamma, beta = renormalization.corrected(self, mean, variance, gamma, beta)
+            y = ops.batch_normalization(x, mean, variance, axis, offset=beta, scale=gamma, epsilon=self.epsilon)
+        if self.unbiased_variance:
+            variance = variance * (count / ops.maximum(count - 1.0, 1.0))
+        return y, mean, variance, count
+
+    def reset_moving_statistics(self):
+        """Moving statistics, and what belongs to them, as after `build`."""
+        _moving_statistics.reset(self)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
 
     def get_config(self) -> dict:
+        # What Keras does not know is left out where it has no effect, so that its files stay readable there.
+        extras = {name: getattr(self, name) for name in _EXTRAS if getattr(self, name) != _EXTRAS[name]}
         return {
             **super().get_config(),
             "axis": self.axis,
@@ -187,4 +300,23 @@ class BatchNormalization(Layer):
             "renorm": self.renorm,
             "renorm_clipping": self.renorm_clipping,
             "renorm_momentum": self.renorm_momentum,
+            **extras,
         }
+
+
+def _channel_axis(axis, data_format):
+    """The axis or axes of the channels, from both ways to say it."""
+    name = "BatchNormalization"
+    if data_format is not None:
+        one_of(name, "data_format", data_format, ("channels_first", "channels_last"))
+        wanted = 1 if data_format == "channels_first" else -1
+        if axis not in (-1, wanted):
+            raise ValueError(
+                f"{name}: expected axis or data_format, not both. Received: axis={axis!r}, data_format={data_format!r}"
+            )
+        return wanted
+    items = axis if isinstance(axis, (list, tuple)) and axis else (axis,)
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, int):
+            raise ValueError(f"{name}: expected axis to be an integer or several. Received: axis={axis!r}")
+    return items[0] if len(items) == 1 else tuple(items)
