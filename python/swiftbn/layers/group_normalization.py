@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swiftbn.layers._arguments import known_channels
-from swiftbn.layers._normalization import AffineNormalization, is_integer, as_float, one_axis, standardize_groups
+from swiftbn.layers._normalization import AffineNormalization, as_float, is_integer, one_axis, standardize_groups
 from swiftbn.layers.input_spec import InputSpec
 
 

@@ -1,0 +1,69 @@
+"""Normalizing over any axes with the batch normalization kernels: the places of the other axes are their channels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from swiftbn import ops
+from swiftbn._load import load
+
+_native = load()
+
+
+class Arrangement:
+    """How arrays of a shape become matrices whose one axis is reduced and whose other one is kept.
+
+    Args:
+        shape: the extents.
+        reduced: the axes over which is normalized, in ascending order.
+    """
+
+    def __init__(self, shape: tuple, reduced: tuple):
+        kept = tuple(i for i in range(len(shape)) if i not in reduced)
+        self.kept_first = kept == tuple(range(len(kept)))
+        self.order = kept + reduced if self.kept_first else reduced + kept
+        self.moves = self.order != tuple(range(len(shape)))
+        self.moved = tuple(shape[i] for i in self.order)
+        self.statistics = tuple(shape[i] for i in kept)
+        self.wide = tuple(1 if i in reduced else extent for i, extent in enumerate(shape))
+        self.axis = 0 if self.kept_first else 1
+        rows, columns = math.prod(self.statistics), math.prod(shape[i] for i in reduced)
+        self.matrix = (rows, columns) if self.kept_first else (columns, rows)
+
+    def to_matrix(self, x):
+        return np.ascontiguousarray(ops.transpose(x, self.order) if self.moves else x).reshape(self.matrix)
+
+    def from_matrix(self, x):
+        x = x.reshape(self.moved)
+        return ops.transpose(x, tuple(int(i) for i in np.argsort(self.order))) if self.moves else x
+
+    def standardize(self, x, epsilon: float) -> tuple:
+        """((x - mean)·inv_std, mean, inv_std)."""
+        y, mean, inv_std = _native.batch_norm(self.to_matrix(x), None, None, self.axis, epsilon, None, True)
+        return self.from_matrix(y), mean.reshape(self.statistics), inv_std.reshape(self.statistics)
+
+    def standardize_backward(self, dy, x, mean, inv_std):
+        """The gradient of `standardize` with respect to x."""
+        mean, inv_std = (np.ascontiguousarray(s).reshape(-1) for s in (mean, inv_std))
+        matrices = (self.to_matrix(dy), self.to_matrix(x))
+        dx = _native.batch_norm_backward(*matrices, None, mean, inv_std, self.axis, None, True)[0]
+        return self.from_matrix(dx)
+
+    def apply(self, x, mean, inv_std):
+        """(x - mean)·inv_std."""
+        return ops.multiply(ops.subtract(x, mean.reshape(self.wide)), inv_std.reshape(self.wide))
+
+
+def affine(x, gamma, beta):
+    """gamma·x + beta, where they are not None."""
+    if gamma is not None:
+        x = ops.multiply(x, gamma)
+    return x if beta is None else ops.add(x, beta)
+
+
+def sum_to(x, axes: tuple):
+    """The sum over all axes but these."""
+    others = tuple(i for i in range(x.ndim) if i not in axes)
+    return ops.sum(x, others) if others else x.copy()
