@@ -112,9 +112,9 @@ def _backward(call, dy, x, gamma, mean, inv_std, groups, axis, rank):
         check.like(call, name, value, x, arrangement.statistics, meaning)
         for name, value in (("mean", mean), ("inv_std", inv_std))
     )
-    grouped = x.reshape(split)
-    dx = arrangement.standardize_backward(affine(dy, gamma, None).reshape(split), grouped, mean, inv_std)
-    normalized = arrangement.apply(grouped, mean, inv_std).reshape(x.shape)
+    centered = arrangement.center(x.reshape(split), mean)
+    dx = arrangement.standardize_backward(affine(dy, gamma, None).reshape(split), centered, inv_std)
+    normalized = arrangement.scale(centered, inv_std).reshape(x.shape)
     return dx.reshape(x.shape), sum_to(ops.multiply(dy, normalized), (axis,)), sum_to(dy, (axis,))
 
 

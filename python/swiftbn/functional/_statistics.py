@@ -28,6 +28,7 @@ class Arrangement:
         self.moved = tuple(shape[i] for i in self.order)
         self.statistics = tuple(shape[i] for i in kept)
         self.wide = tuple(1 if i in reduced else extent for i, extent in enumerate(shape))
+        self.reduced = reduced
         self.axis = 0 if self.kept_first else 1
         rows, columns = math.prod(self.statistics), math.prod(shape[i] for i in reduced)
         self.matrix = (rows, columns) if self.kept_first else (columns, rows)
@@ -44,16 +45,22 @@ class Arrangement:
         y, mean, inv_std = _native.batch_norm(self.to_matrix(x), None, None, self.axis, epsilon, None, True)
         return self.from_matrix(y), mean.reshape(self.statistics), inv_std.reshape(self.statistics)
 
-    def standardize_backward(self, dy, x, mean, inv_std):
-        """The gradient of `standardize` with respect to x."""
-        mean, inv_std = (np.ascontiguousarray(s).reshape(-1) for s in (mean, inv_std))
-        matrices = (self.to_matrix(dy), self.to_matrix(x))
+    def center(self, x, mean):
+        """x less its mean, also less what rounding left of it: exact for means far from 0."""
+        centered = ops.subtract(x, mean.reshape(self.wide))
+        return ops.subtract(centered, ops.mean(centered, self.reduced, keepdims=True))
+
+    def standardize_backward(self, dy, centered, inv_std):
+        """The gradient of `standardize` with respect to x, from what `center` returned."""
+        inv_std = np.ascontiguousarray(inv_std).reshape(-1)
+        matrices = (self.to_matrix(dy), self.to_matrix(centered))
+        mean = np.zeros_like(inv_std)
         dx = _native.batch_norm_backward(*matrices, None, mean, inv_std, self.axis, None, True)[0]
         return self.from_matrix(dx)
 
-    def apply(self, x, mean, inv_std):
-        """(x - mean)·inv_std."""
-        return ops.multiply(ops.subtract(x, mean.reshape(self.wide)), inv_std.reshape(self.wide))
+    def scale(self, centered, inv_std):
+        """centered·inv_std."""
+        return ops.multiply(centered, inv_std.reshape(self.wide))
 
 
 def affine(x, gamma, beta):

@@ -98,14 +98,13 @@ def standardize(x, axes: tuple, epsilon: float):
 
     The batch normalization kernel does it, whose statistics are exact for means far from 0: the places of the other
     axes are its channels. Where more than one extent is unknown, so that the way back cannot be written as a reshape,
-    it is composed of reductions in two passes.
+    it is composed of reductions.
     """
     x = resolve(x)
     shape = tuple(x.shape)
     kept = tuple(i for i in range(len(shape)) if i not in axes)
     if shape.count(None) > 1:
-        mean, variance = ops.moments(x, axes, keepdims=True)
-        return (x - mean) * ops.rsqrt(variance + epsilon)
+        return _scaled(x, lambda values: ops.mean(values, axes, keepdims=True), epsilon)
     attributes = {"epsilon": epsilon, "scale": False, "center": False}
     if 0 in shape:
         return x
@@ -153,7 +152,13 @@ def _standardize_groups_of_unknown_extents(x, groups: int, axis: int, epsilon: f
         values = ops.mean(ops.reshape(values, (-1, groups, size)), 2, keepdims=True)
         return ops.reshape(values * np.ones((1, 1, size), dtype_of(x)), wide)
 
+    return _scaled(x, mean, epsilon)
+
+
+def _scaled(x, mean, epsilon: float):
+    """(x - μ)/√(σ² + ε) by a function for means, in passes: what rounding left of the mean is taken away, too."""
     centered = x - mean(x)
+    centered = centered - mean(centered)
     return centered * ops.rsqrt(mean(ops.square(centered)) + epsilon)
 
 
