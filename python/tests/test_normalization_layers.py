@@ -206,6 +206,13 @@ def test_constant_inputs(cls, options, shape, parameters, value):
         np.testing.assert_array_equal(y, x)
 
 
+@pytest.mark.parametrize("layer", [LN(), LN(axis=[1, 2]), LN(axis=1), GN(2), IN(), RMS(), UNIT()])
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4)])
+def test_nothing(layer, shape):
+    layer = type(layer).from_config(layer.get_config())
+    assert layer(np.empty(shape)).shape == shape
+
+
 def test_relations_between_the_layers():
     x = RANDOM.normal(size=(3, 4, 5, 6))
     all_axes = LN(axis=[1, 2, 3], dtype="float64", center=False, scale=False)(x)

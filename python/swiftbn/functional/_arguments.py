@@ -8,14 +8,14 @@ import numpy as np
 
 
 def array(call: str, name: str, value) -> np.ndarray:
-    """The value as an array of float32 or float64.
+    """The value as an array of float32 or float64 in C order.
 
     Raises:
         TypeError: it is no array, or one of another dtype.
     """
     if not isinstance(value, np.ndarray) and not hasattr(value, "__array__"):
         raise TypeError(f"{call}: {name} is {type(value).__name__}, expected an array of numbers")
-    value = np.asarray(value)
+    value = np.asarray(value, order="C")
     if value.dtype not in (np.float32, np.float64) or not value.dtype.isnative:
         dtype = value.dtype.name if value.dtype.isnative else value.dtype.str
         raise TypeError(f"{call}: {name} has dtype {dtype}, expected float32 or float64")
@@ -33,10 +33,10 @@ def source(call: str, x, rank: int) -> np.ndarray:
 
 
 def like(call: str, name: str, value, x: np.ndarray, shape: tuple, meaning: str) -> np.ndarray:
-    """The value as an array of the dtype of x and of a shape, whose meaning the error tells."""
+    """The value as an array in C order of the dtype of x and of a shape, whose meaning the error tells."""
     if not isinstance(value, np.ndarray) and not hasattr(value, "__array__"):
         raise TypeError(f"{call}: {name} is {type(value).__name__}, expected an array of numbers")
-    value = np.asarray(value)
+    value = np.asarray(value, order="C")
     if value.dtype != x.dtype:
         raise TypeError(f"{call}: {name} has dtype {value.dtype.name}, expected {x.dtype.name} as x has")
     if value.shape != shape:

@@ -3,9 +3,8 @@
 Sources: Wu & He 2018, arXiv 1803.08494; Ulyanov, Vedaldi & Lempitsky 2016, arXiv 1607.08022.
 """
 
-from swiftbn import ops
 from swiftbn.functional import _arguments as check
-from swiftbn.functional._statistics import Arrangement, affine, sum_to
+from swiftbn.functional._statistics import Arrangement, affine, run, sum_to
 
 
 def group_norm(x, gamma, beta, *, groups, axis=-1, epsilon=1e-3):
@@ -115,7 +114,7 @@ def _backward(call, dy, x, gamma, mean, inv_std, groups, axis, rank):
     centered = arrangement.center(x.reshape(split), mean)
     dx = arrangement.standardize_backward(affine(dy, gamma, None).reshape(split), centered, inv_std)
     normalized = arrangement.scale(centered, inv_std).reshape(x.shape)
-    return dx.reshape(x.shape), sum_to(ops.multiply(dy, normalized), (axis,)), sum_to(dy, (axis,))
+    return dx.reshape(x.shape), sum_to(run("multiply", dy, normalized), (axis,)), sum_to(dy, (axis,))
 
 
 def _groups(call, x, groups, axis: int) -> tuple:

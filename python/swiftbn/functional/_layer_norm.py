@@ -3,9 +3,8 @@
 Source: Ba, Kiros & Hinton 2016, arXiv 1607.06450.
 """
 
-from swiftbn import ops
 from swiftbn.functional import _arguments as check
-from swiftbn.functional._statistics import Arrangement, affine, sum_to
+from swiftbn.functional._statistics import Arrangement, affine, run, sum_to
 
 
 def layer_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3):
@@ -67,5 +66,5 @@ def layer_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1):
     )
     centered = arrangement.center(x, mean)
     dx = arrangement.standardize_backward(affine(dy, gamma, None), centered, inv_std)
-    dgamma = sum_to(ops.multiply(dy, arrangement.scale(centered, inv_std)), axes)
+    dgamma = sum_to(run("multiply", dy, arrangement.scale(centered, inv_std)), axes)
     return dx, dgamma, sum_to(dy, axes)

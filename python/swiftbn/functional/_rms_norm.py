@@ -3,9 +3,10 @@
 Source: Zhang & Sennrich 2019, arXiv 1910.07467.
 """
 
-from swiftbn import ops
+import numpy as np
+
 from swiftbn.functional import _arguments as check
-from swiftbn.functional._statistics import affine, sum_to
+from swiftbn.functional._statistics import affine, run, sum_to
 
 
 def rms_norm(x, gamma, *, axis=-1, epsilon=1e-6):
@@ -31,8 +32,9 @@ def rms_norm(x, gamma, *, axis=-1, epsilon=1e-6):
     x = check.source(call, x, 1)
     axes = check.axes(call, axis, x.ndim)
     gamma = check.parameter(call, "gamma", gamma, x, axes)
-    inverse = ops.rsqrt(ops.add(ops.mean(ops.square(x), axes, keepdims=True), check.positive(call, epsilon)))
-    return affine(ops.multiply(x, inverse), gamma, None), inverse.reshape(_others(x, axes))
+    epsilon = np.asarray(check.positive(call, epsilon), x.dtype)
+    inverse = run("rsqrt", run("add", run("mean", run("square", x), axes=axes, keepdims=True), epsilon))
+    return affine(run("multiply", x, inverse), gamma, None), inverse.reshape(_others(x, axes))
 
 
 def rms_norm_backward(dy, x, gamma, inv_rms, *, axis=-1):
@@ -59,11 +61,11 @@ def rms_norm_backward(dy, x, gamma, inv_rms, *, axis=-1):
     gamma = check.parameter(call, "gamma", gamma, x, axes)
     inverse = check.like(call, "inv_rms", inv_rms, x, _others(x, axes), ", the extents of x on the other axes")
     inverse = inverse.reshape([1 if i in axes else extent for i, extent in enumerate(x.shape)])
-    normalized = ops.multiply(x, inverse)
+    normalized = run("multiply", x, inverse)
     g = affine(dy, gamma, None)
-    common = ops.mean(ops.multiply(g, normalized), axes, keepdims=True)
-    dx = ops.multiply(inverse, ops.subtract(g, ops.multiply(normalized, common)))
-    return dx, sum_to(ops.multiply(dy, normalized), axes)
+    common = run("mean", run("multiply", g, normalized), axes=axes, keepdims=True)
+    dx = run("multiply", inverse, run("subtract", g, run("multiply", normalized, common)))
+    return dx, sum_to(run("multiply", dy, normalized), axes)
 
 
 def _others(x, axes: tuple) -> tuple:

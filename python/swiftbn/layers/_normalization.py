@@ -106,8 +106,6 @@ def standardize(x, axes: tuple, epsilon: float):
     if shape.count(None) > 1:
         return _scaled(x, lambda values: ops.mean(values, axes, keepdims=True), epsilon)
     attributes = {"epsilon": epsilon, "scale": False, "center": False}
-    if 0 in shape:
-        return x
     if not kept or kept == tuple(range(len(kept))):
         rows = _product(shape[i] for i in kept)
         values = _product(shape[i] for i in axes)
