@@ -8,8 +8,9 @@ import numpy as np
 
 from swiftbn.batch_norm._check import check_folded
 from swiftbn.batch_norm._graph import Affine, Blocked, Graph, check_call, find_after, find_before
-from swiftbn.batch_norm._rebuild import copy_operation, rebuild
+from swiftbn.batch_norm._rebuild import rebuild
 from swiftbn.layers import BatchNormalization
+from swiftbn.layers._tracking import unique
 from swiftbn.models import Model, Sequential
 from swiftbn.models.functional import Functional
 
@@ -102,25 +103,38 @@ def _fold(model, prefix: str = ""):
     """The folded model and its report."""
     graph = Graph(model)
     weights: dict = {}
-    report: list = []
     replaced: dict = {}
-    for node in graph.nodes:
-        layer = node.operation
-        if isinstance(layer, BatchNormalization):
-            if all(layer is not other for other, _ in report):
-                report.append((layer, _fold_one(graph, node, weights)))
-        elif isinstance(layer, Model) and id(layer) not in replaced:
-            inner_prefix = f"{prefix}{layer.name}/"
-            reason = _not_foldable(graph, layer)
+    results = _fold_own(graph, weights)
+    report: list = []
+    for operation in unique(node.operation for node in graph.nodes):
+        if isinstance(operation, BatchNormalization):
+            report.append(Folding(prefix + operation.name, results[id(operation)]))
+        elif isinstance(operation, Model):
+            inner = f"{prefix}{operation.name}/"
+            reason = _not_foldable(graph, operation)
             if reason is None:
-                replaced[id(layer)], inner = _fold(layer, inner_prefix)
+                replaced[id(operation)], entries = _fold(operation, inner)
+                report.extend(entries)
             else:
-                replaced[id(layer)] = copy_operation(layer)
-                found = [x for x in layer._flatten_layers() if isinstance(x, BatchNormalization)]
-                inner = [Folding(inner_prefix + x.name, f"kept: {reason}") for x in found]
-            report.extend((None, entry) for entry in inner)
-    entries = [entry if layer is None else Folding(prefix + layer.name, entry) for layer, entry in report]
-    return rebuild(model, graph, replaced, weights), entries
+                found = [x for x in operation._flatten_layers() if isinstance(x, BatchNormalization)]
+                report.extend(Folding(inner + x.name, f"kept: {reason}") for x in found)
+    return rebuild(model, graph, replaced, weights), report
+
+
+def _fold_own(graph: Graph, weights: dict) -> dict:
+    """Folds the model's own batch normalizations; id of each → what became of it.
+
+    One can be in the way of another, so those that stayed are tried again after others have gone.
+    """
+    results: dict = {}
+    left = [node for node in graph.nodes if isinstance(node.operation, BatchNormalization)]
+    before = None
+    while len(left) != before:
+        before = len(left)
+        for node in left:
+            results[id(node.operation)] = _fold_one(graph, node, weights)
+        left = [node for node in left if id(node) not in graph.removed]
+    return results
 
 
 def _not_foldable(graph: Graph, inner) -> str | None:
