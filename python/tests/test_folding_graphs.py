@@ -7,7 +7,7 @@ from test_folding import folded_equal
 
 import swiftbn
 from swiftbn import Input, Model, Sequential, layers, ops
-from swiftbn.batch_norm import folding
+from swiftbn.batch_norm import _check, folding
 
 BN = layers.BatchNormalization
 
@@ -167,3 +167,30 @@ def test_check_finds_wrong_weights(monkeypatch, part, function):
     with pytest.raises(ArithmeticError, match="differs by .* than the .* that rounding explains.*folded into"):
         swiftbn.fold_batch_norm(model)
     assert not normalizations(swiftbn.fold_batch_norm(model, check=False))
+
+
+def test_check_uses_inputs_of_the_size_of_the_moving_statistics():
+    model = randomize(Sequential([Input((4,)), BN(name="bn"), layers.Dense(8), layers.ReLU(), BN(name="late")]))
+    first, late = normalizations(model)
+    first.moving_mean[...], first.moving_variance[...] = [0, 100, -200, 300], [1, 4, 9, 16]
+    late.moving_variance[...] = 1e8
+    batches = [x for (x,) in _check._inputs(model, [first, late], np.random.default_rng(0))]
+    np.testing.assert_allclose(batches[-1].mean(axis=0), [0, 100, -200, 300], atol=8)
+    reached = [model.layers[2](model.layers[1](model.layers[0](x))).std() for x in batches]
+    assert max(reached) > 2e3 and min(reached) < 10
+
+
+def test_integer_inputs_are_not_given_to_other_layers():
+    x = Input((4,), dtype="int32")
+    folded = folded_equal(Model(x, layers.Dense(2)(BN(name="bn")(x))), kept=("bn",))
+    assert "another dtype" in result(folded, "bn")
+
+
+def test_trainable_stays():
+    model = Sequential([Input((4,)), layers.Dense(3), BN(), layers.Dense(2)])
+    model.layers[0].trainable = False
+    folded = swiftbn.fold_batch_norm(model)
+    assert folded.trainable and [layer.trainable for layer in folded.layers] == [False, True]
+    model.trainable = False
+    folded = swiftbn.fold_batch_norm(model)
+    assert not folded.trainable and not folded.trainable_weights

@@ -69,11 +69,11 @@ def _inputs(model, normalizations: list, random):
     normal = [_draw(x, random) for x in model.inputs]
     yield normal
     yield [_draw(x, random, uniform=True) for x in model.inputs]
-    moments = observe(model, normalizations, [tree.pack_as(model.input, normal)])
-    used: list = []
+    used = [1.0]
     for layer in normalizations:
-        for scale in _scales(layer, moments.get(id(layer))):
-            if len(used) < _SCALES and all(not 0.5 < scale / other < 2 for other in used):
+        if len(used) <= _SCALES:
+            scale = _scale_of_statistics(model, layer, normal)
+            if all(not 0.5 < scale / other < 2 for other in used):
                 used.append(scale)
                 yield [_scaled(_draw(x, random), scale) for x in model.inputs]
     for layer in normalizations:
@@ -94,16 +94,22 @@ def _scaled(x, scale: float):
     return (x * scale).astype(x.dtype) if x.dtype.kind == "f" else x
 
 
-def _scales(layer, moments):
-    """By how much inputs grow for the layer's inputs to have the moving statistics' size."""
-    if moments is None:
-        return
+def _scale_of_statistics(model, layer, normal: list) -> float:
+    """By how much inputs are to be multiplied for the layer's inputs to have about the moving statistics' size."""
     wanted = np.mean(np.square(layer.moving_mean.numpy(), dtype="float64") + layer.moving_variance.numpy())
-    size = np.mean(np.square(moments.mean) + moments.variance)
-    with np.errstate(all="ignore"):
-        scale = float(np.sqrt(wanted / size))
-    if np.isfinite(scale) and scale > 0:
-        yield float(np.clip(scale, 1e-4, 1e6))
+    scale = 1.0
+    # As layers add biases, sizes are not proportional, and the ratio is taken again.
+    for _ in range(3):
+        x = tree.pack_as(model.input, [_scaled(a, scale) for a in normal])
+        moments = observe(model, [layer], [x]).get(id(layer))
+        if moments is None:
+            break
+        with np.errstate(all="ignore"):
+            ratio = float(np.sqrt(wanted / np.mean(np.square(moments.mean) + moments.variance)))
+        if not np.isfinite(ratio) or ratio <= 0 or 0.5 < ratio < 2:
+            break
+        scale = float(np.clip(scale * ratio, 1e-4, 1e6))
+    return scale
 
 
 def _like_statistics(x, layer, is_its_input: bool):

@@ -118,18 +118,31 @@ class Batches:
             yield tree.pack_as(data.x, list(data.rows(begin, min(begin + self._size, count))))
 
 
-def observe(model, layers: list, batches) -> dict:
+class _Enough(Exception):
+    """Ends a forward pass of which nothing more is needed."""
+
+
+def observe(model, layers: list, batches, calls: int | None = None) -> dict:
     """id of each layer → `Moments` of its inputs in inference mode, in the order in which the model calls the layers.
 
-    Several calls of one layer count together; layers that are not called are missing.
+    Several calls of one layer count together; layers that are not called are missing. With `calls`, each batch's pass
+    ends after so many calls of the layers.
     """
     found: dict = {}
+    left = calls
 
     def around(layer, call, inputs, mask):
+        nonlocal left
         add_batch(found.setdefault(id(layer), Moments()), layer, inputs, mask)
+        if calls is not None:
+            left -= 1
+            if left == 0:
+                raise _Enough
         return call()
 
     with replaced_calls(layers, around):
         for x in batches:
-            model(x, training=False)
+            left = calls
+            with contextlib.suppress(_Enough):
+                model(x, training=False)
     return {key: moments for key, moments in found.items() if moments.count}

@@ -164,6 +164,19 @@ class BatchNormalization(Layer):
         variance = ops.sum(ops.square(inputs - mean) * weight, axes, keepdims=True) / count
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
+    def reset_moving_statistics(self) -> None:
+        """Gives the moving mean and variance their first values again (by their initializers).
+
+        Raises:
+            ValueError: the layer is not built.
+        """
+        if not self.built:
+            raise ValueError(f"BatchNormalization '{self.name}' is not built, so it has no moving statistics to reset")
+        self.moving_mean.assign(self.moving_mean_initializer(self.moving_mean.shape, self.moving_mean.dtype))
+        self.moving_variance.assign(
+            self.moving_variance_initializer(self.moving_variance.shape, self.moving_variance.dtype)
+        )
+
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
 
