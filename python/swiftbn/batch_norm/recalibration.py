@@ -17,6 +17,7 @@ from swiftbn.batch_norm._statistics import (
     replaced_calls,
 )
 from swiftbn.batch_norm.folding import has_graph
+from swiftbn.dtypes import is_float_dtype
 from swiftbn.layers import BatchNormalization, Layer
 from swiftbn.layers._tracking import unique
 from swiftbn.models import Model
@@ -46,12 +47,13 @@ def _together(model, layers: list, batches) -> dict:
     """id of each layer → `Moments`; every layer normalizes by its batch's own statistics and assigns nothing."""
     found: dict = {}
 
-    def around(layer, _, inputs, mask):
+    def around(layer, call, inputs, mask):
         add_batch(found.setdefault(id(layer), Moments()), layer, inputs, mask)
         batch = Moments()
         add_batch(batch, layer, inputs, mask)
         if batch.count == 0:
-            return inputs
+            return call()
+        inputs = inputs if is_float_dtype(inputs.dtype.name) else ops.cast(inputs, layer.dtype)
         return ops.batch_normalization(
             inputs, batch.mean, batch.variance, layer.axis, layer.beta, layer.gamma, layer.epsilon
         )
@@ -68,11 +70,9 @@ def _layerwise(model, layers: list, batches, verbose: int) -> None:
     _check_all_found(model, layers, order)
     by_id = {id(layer): layer for layer in layers}
     can_stop = _is_static(model)
-    for number, key in enumerate(order, 1):
+    for key in order:
         found = observe(model, [by_id[key]], batches, calls[key] if can_stop else None)
         _set(model, [by_id[key]], found, verbose)
-        if verbose:
-            print(f"recalibrate: {number} of {len(order)} layers done")
 
 
 def _order(model, layers: list, batches) -> tuple:
