@@ -25,7 +25,7 @@ from swiftbn import (  # noqa: E402
     saving,
     utils,
 )
-from swiftbn.batch_norm import fold_batch_norm  # noqa: E402
+from swiftbn.batch_norm import batch_norm_report, fold_batch_norm  # noqa: E402
 from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
 from swiftbn.initializers import Initializer  # noqa: E402
 from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
@@ -55,6 +55,7 @@ __all__ = [
     "__version__",
     "activations",
     "batch_norm",
+    "batch_norm_report",
     "callbacks",
     "config",
     "constraints",

@@ -67,14 +67,14 @@ def test_one_batch_gives_the_same_by_both_methods(method):
 
 def test_together_normalizes_by_each_batch():
     x = RANDOM.normal(size=(11, 4)).astype("float32") + np.arange(11, dtype="float32")[:, None]
-    model = randomize(Sequential([Input((4,)), BN(), layers.Dense(3), layers.Dropout(0.5), BN(epsilon=0.1)]))
+    model = randomize(Sequential([Input((4,)), BN(epsilon=0.1), layers.Dense(3), layers.Dropout(0.5), BN()]))
     first, dense, _, second = model.layers
     model.recalibrate(x, batch_size=4, method="together")
     assert_statistics(first, x)
     parts = []
     for batch in (x[:4], x[4:8], x[8:]):
         mean, variance = batch.mean(0), batch.var(0)
-        parts.append(dense((batch - mean) / np.sqrt(variance + 1e-3) * first.gamma.numpy() + first.beta.numpy()))
+        parts.append(dense((batch - mean) / np.sqrt(variance + 0.1) * first.gamma.numpy() + first.beta.numpy()))
     assert_statistics(second, np.concatenate(parts))
 
 
@@ -136,6 +136,26 @@ def test_subclassed_models(method):
         given = model.twice(model.dense(x))
         given = np.concatenate([given[[0, 2, 3, 5, 6, 8]], model.twice(given[9:] + 1.0)])
         assert_statistics(model.masked, given)
+
+
+class Again(Model):
+    """Calls its layer twice for data that are not negative."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn = BN()
+
+    def call(self, inputs):
+        first = self.bn(inputs)
+        return self.bn(inputs * 2.0) if np.min(inputs) >= 0 else first
+
+
+def test_all_calls_count_when_their_number_depends_on_the_data():
+    x = np.arange(-6, 6, dtype="float32")[:, None]
+    model = Again()
+    model(x[:1])
+    model.recalibrate(x, batch_size=6)
+    assert_statistics(model.bn, np.concatenate([x, 2 * x[6:]]))
 
 
 def test_channels_first_integers_and_float64():
