@@ -71,10 +71,22 @@ def test_dead_channels_and_small_gammas():
     # The median of |gamma| is 2e-3.
     assert layer.is_gamma_small.tolist() == [False, False, False, True, False]
     np.testing.assert_allclose(layer.variance_ratio[1:3], 1)
-    model.layers[0].gamma[...] = [1, 0.9e-3, 1.1e-3, -2, -0.9e-3]
-    model.layers[0].gamma[2] = 1
-    (layer,) = swiftbn.batch_norm_report(model, x)
-    assert layer.is_gamma_small.tolist() == [False, True, False, False, True]
+    for gamma, small in (
+        ([1, 0.9e-3, 1.1e-3, -2, 1], [False, True, False, False, False]),
+        ([1, -0.9e-3, -1, -2, -1.1e-3], [False, True, False, False, False]),
+        ([0, 0, 1e-9, 0, 1], [True, True, False, True, False]),
+    ):
+        model.layers[0].gamma[...] = gamma
+        (layer,) = swiftbn.batch_norm_report(model, x)
+        assert layer.is_gamma_small.tolist() == small
+
+
+def test_constant_float64_values_have_no_variance():
+    model = Sequential([Input((3,)), layers.Dense(2, dtype="float64"), BN(dtype="float64")])
+    model.layers[0].kernel[...] = 0
+    model.layers[0].bias[...] = [0.1, 1 / 3]
+    (layer,) = swiftbn.batch_norm_report(model, np.ones((4097, 3)), batch_size=1000)
+    assert layer.is_dead.all() and (layer.batch_variance == 0).all()
 
 
 def test_no_gamma_and_beta_channels_first_and_several_calls():

@@ -194,3 +194,11 @@ def test_trainable_stays():
     model.trainable = False
     folded = swiftbn.fold_batch_norm(model)
     assert not folded.trainable and not folded.trainable_weights
+
+
+def test_a_model_that_does_not_run_on_random_inputs():
+    x = Input((None, None, 1))
+    y = layers.Dense(2)(layers.Reshape((49,))(BN()(x)))
+    with pytest.raises(ValueError, match=r"random inputs of shapes \(8, 32, 32, 1\); use check=False"):
+        swiftbn.fold_batch_norm(Model(x, y))
+    assert swiftbn.fold_batch_norm(Model(x, y), check=False).folding_report[0].result.startswith("kept")

@@ -55,7 +55,7 @@ def fold_batch_norm(model, check: bool = True):
 
     Raises:
         TypeError: not a model.
-        ValueError: a model that is not built, or that has a `call` of its own.
+        ValueError: a model that is not built, that has a `call` of its own, or that cannot be checked on random inputs.
         ArithmeticError: the check found a difference that is more than rounding.
 
     Source: Jacob et al. 2018, arXiv 1712.05877, section 3.2.

@@ -133,14 +133,16 @@ class BatchNormReport:
             colors = np.where(layer.is_dead, "tab:red", np.where(layer.is_gamma_small, "tab:orange", "tab:blue"))
             for axis, (attribute, title, fit) in zip(row, columns, strict=True):
                 axis.scatter(np.arange(layer.channels), getattr(layer, attribute), s=12, c=list(colors))
-                if attribute == "variance_ratio" and (layer.variance_ratio > 0).all():
-                    axis.set_yscale("log")
                 if fit is not None:
                     axis.axhline(fit, color="gray", linewidth=0.8)
+                    # Rounding should not look like a difference.
+                    low, high = axis.get_ylim()
+                    axis.set_ylim(min(low, fit - 0.1), max(high, fit + 0.1))
                 axis.set_title(f"{layer.name}: {title}", fontsize=9)
                 axis.tick_params(labelsize=8)
         for axis in axes[-1]:
             axis.set_xlabel("channel", fontsize=8)
+        figure.suptitle(f"Batch normalization of '{self.model}' (red: dead channels, orange: small γ)", fontsize=10)
         figure.savefig(path, dpi=120)
 
 

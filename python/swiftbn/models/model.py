@@ -131,6 +131,8 @@ class Model(Loops, Layer):
         It is exact for the first layer; later ones get the statistics that they meet in training with this batch size,
         which is also exact when one batch holds all data.
 
+        Meanwhile no other thread may use the model.
+
         Args:
             x: inputs, as for `predict`, (N, …).
             batch_size: samples per batch, by default 32.
