@@ -8,6 +8,7 @@ _native = _load()
 
 from swiftbn import (  # noqa: E402
     activations,
+    batch_norm,
     callbacks,
     constraints,
     datasets,
@@ -24,6 +25,7 @@ from swiftbn import (  # noqa: E402
     saving,
     utils,
 )
+from swiftbn.batch_norm import batch_norm_report, fold_batch_norm  # noqa: E402
 from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
 from swiftbn.initializers import Initializer  # noqa: E402
 from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
@@ -52,10 +54,13 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "batch_norm",
+    "batch_norm_report",
     "callbacks",
     "config",
     "constraints",
     "datasets",
+    "fold_batch_norm",
     "functional",
     "get_num_threads",
     "grad",

@@ -9,7 +9,7 @@ from swiftbn.dtypes import is_float_dtype
 from swiftbn.layers import _batch_statistics as statistics
 from swiftbn.layers import _moving_statistics
 from swiftbn.layers import _renormalization as renormalization
-from swiftbn.layers._arguments import known_channels, number, one_of, positive_integer
+from swiftbn.layers._arguments import channel_axis, known_channels, number, one_of, positive_integer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
 from swiftbn.ops._dispatch import call as native
@@ -100,7 +100,7 @@ class BatchNormalization(Layer):
         **kwargs,
     ):
         name = "BatchNormalization"
-        axis = _channel_axis(axis, data_format)
+        axis = channel_axis(name, axis, data_format)
         momentum = number(name, "momentum", momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
         renorm_momentum = number(name, "renorm_momentum", renorm_momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
         epsilon = number(name, "epsilon", epsilon, lambda v: math.isfinite(v) and v > 0, "a finite number > 0")
@@ -271,8 +271,14 @@ class BatchNormalization(Layer):
             variance = variance * (count / ops.maximum(count - 1.0, 1.0))
         return y, mean, variance, count
 
-    def reset_moving_statistics(self):
-        """Moving statistics, and what belongs to them, as after `build`."""
+    def reset_moving_statistics(self) -> None:
+        """Moving statistics, and what belongs to them, as after `build`.
+
+        Raises:
+            ValueError: a layer that has not been built.
+        """
+        if not self.built:
+            raise ValueError(f"BatchNormalization '{self.name}' is not built, so it has no moving statistics to reset")
         _moving_statistics.reset(self)
 
     def compute_output_shape(self, input_shape):
@@ -302,21 +308,3 @@ class BatchNormalization(Layer):
             "renorm_momentum": self.renorm_momentum,
             **extras,
         }
-
-
-def _channel_axis(axis, data_format):
-    """The axis or axes of the channels, from both ways to say it."""
-    name = "BatchNormalization"
-    if data_format is not None:
-        one_of(name, "data_format", data_format, ("channels_first", "channels_last"))
-        wanted = 1 if data_format == "channels_first" else -1
-        if axis not in (-1, wanted):
-            raise ValueError(
-                f"{name}: expected axis or data_format, not both. Received: axis={axis!r}, data_format={data_format!r}"
-            )
-        return wanted
-    items = axis if isinstance(axis, (list, tuple)) and axis else (axis,)
-    for item in items:
-        if isinstance(item, bool) or not isinstance(item, int):
-            raise ValueError(f"{name}: expected axis to be an integer or several. Received: axis={axis!r}")
-    return items[0] if len(items) == 1 else tuple(items)

@@ -115,6 +115,40 @@ class Model(Loops, Layer):
             show_trainable=show_trainable,
         )
 
+    def recalibrate(self, x, batch_size=None, method: str = "layerwise", verbose: int = 0) -> None:
+        """Measures the moving statistics of all batch normalizations anew over data; weights stay as they are.
+
+        Each layer's moving mean and variance become the mean and the biased variance of all values that it is given,
+        μ = Σ x / n and σ² = Σ (x - μ)² / n per channel, joined over the batches in float64 with the differences
+        between their means. `momentum` has no part in it, dropout is off, and frozen layers are measured, too.
+
+        "layerwise" makes one pass over the data for each layer, in the order of their calls, in inference mode and
+        with the earlier layers' new statistics. It gives the statistics that the layers meet in inference, exactly but
+        for rounding, whatever the batch size; only of a layer that is called more than once, and whose inputs depend
+        on its own outputs, they are those that its old statistics led to.
+
+        "together" makes a single pass in which every layer normalizes by its batch's own statistics, as in training.
+        It is exact for the first layer; later ones get the statistics that they meet in training with this batch size,
+        which is also exact when one batch holds all data.
+
+        Meanwhile no other thread may use the model.
+
+        Args:
+            x: inputs, as for `predict`, (N, …).
+            batch_size: samples per batch, by default 32.
+            method: "layerwise" or "together".
+            verbose: 1 prints a line for each layer.
+
+        Raises:
+            ValueError: a model that is not built or has no batch normalization, or one that is not called; unknown
+                methods; inputs of a layer that are not finite. All statistics are as before then.
+
+        Source: Ioffe & Szegedy 2015 (arXiv 1502.03167), algorithm 2; Wu & Johnson 2021 (arXiv 2105.07576), section 3.
+        """
+        from swiftbn.batch_norm.recalibration import recalibrate
+
+        recalibrate(self, x, batch_size=batch_size, method=method, verbose=verbose)
+
     def save(self, filepath, overwrite: bool = True) -> None:
         """Writes architecture, weights, and training configuration to a `.keras` file."""
         from swiftbn.saving import save_model

@@ -1,0 +1,5 @@
+# ruff: noqa: F401  (names are imported to be re-exported)
+"""Tools for models with batch normalization: folding for inference, recalibration, a report."""
+
+from swiftbn.batch_norm.folding import Folding, fold_batch_norm
+from swiftbn.batch_norm.report import BatchNormReport, LayerReport, batch_norm_report
