@@ -56,10 +56,11 @@ struct NormalizationBackwardTests {
     }
     let expected = reference.backward(g, x, gamma)
     let what = "\(T.self) \(shape) at \(center) mask \(mask) dx in \(place)"
-    // mean is rounded to T, which shifts x̂ by up to ulp(mean) / 2 * inverseStd.
+    // mean is rounded to T, which shifts x̂ by up to ulp(mean) / 2 * inverseStd; without ReLU that is made good where
+    // it is more than 64 ulp.
     let scale = (reference.inverseStd.max() ?? 1) * 2
     let shift = zip(reference.mean, reference.inverseStd).map { abs($0) * $1 }.max() ?? 0
-    let epsilon = Double(T.ulpOfOne) * (8 + shift)
+    let epsilon = Double(T.ulpOfOne) * (8 + (mask == .none ? min(shift, 64) : shift))
     let root = Double(shape.countPerChannel).squareRoot()
     expectClose(observed.dbeta, expected.dbeta, tolerance: 4 * Double(T.ulpOfOne) * root, "dbeta \(what)")
     expectClose(observed.dgamma, expected.dgamma, tolerance: epsilon * root, "dgamma \(what)")

@@ -1,3 +1,36 @@
+/// What rounding took from the means: the mean of x - mean of each channel.
+private struct ResidualJob<T: KernelScalar>: NormalizationJob {
+  typealias Term = MomentTerm<T>
+  typealias Map = AffineMap<T, No>
+
+  let x, mean: UnsafePointer<T>
+  let residuals: UnsafeMutablePointer<T>
+  let count: Double
+
+  @inline(__always) static var hasSums: Bool { true }
+  @inline(__always) static var tensors: Int { 1 }
+  @inline(__always) var hasMap: Bool { false }
+  @inline(__always) static var sumRows: Int { 1 }
+  @inline(__always) static var mapRows: Int { 1 }
+  @inline(__always) func term(_ table: CoefficientTable<T>) -> MomentTerm<T> { MomentTerm(x: x, table: table) }
+  @inline(__always) func map(_ table: CoefficientTable<T>) -> AffineMap<T, No> {
+    AffineMap(x: x, y: residuals, table: table)
+  }
+
+  @inline(__always)
+  func prepare(_ channels: Range<Int>, _ shape: NormalizationShape, _ table: CoefficientTable<T>) {
+    for column in 0..<channels.count {
+      table[CoefficientTable<T>.center][column] = mean[channels.lowerBound &+ column]
+    }
+  }
+
+  @inline(__always)
+  func finish(_ channels: Range<Int>, _ sums: ChannelSums, _ table: CoefficientTable<T>, isLast: Bool) -> Bool {
+    for column in 0..<channels.count { residuals[channels.lowerBound &+ column] = T(sums.first[column] / count) }
+    return false
+  }
+}
+
 /// Gradient of the normalization by the batch's own statistics.
 private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
   typealias Term = GradientTerm<T, Mask>
@@ -9,6 +42,8 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
   let mean, inverseStd: UnsafePointer<T>
   let dx, dgamma, dbeta: UnsafeMutablePointer<T>?
   let count: Double
+  /// dgamma holds what `ResidualJob` found, until it is written.
+  var hasResiduals = false
 
   @inline(__always) static var hasSums: Bool { true }
   @inline(__always) static var tensors: Int { Mask.usesOutput ? 4 : 3 }
@@ -46,13 +81,17 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
     let (slopes, constants) = (table[CoefficientTable<T>.slope], table[CoefficientTable<T>.constant])
     for column in 0..<channels.count {
       let channel = channels.lowerBound &+ column
-      let (first, second) = (sums.first[column], sums.second[column])
+      // The true deviations are smaller by the residual.
+      let residual = hasResiduals ? dgamma.map { Double($0[channel]) } ?? 0 : 0
+      let first = sums.first[column]
+      let second = sums.second[column] - residual * first
       let inverse = Double(inverseStd[channel])
       if let dbeta { dbeta[channel] = T(first) }
       if let dgamma { dgamma[channel] = T(second * inverse) }
       let scale = scale(channel) * share
-      slopes[column] = T(-scale * inverse * inverse * second)
-      constants[column] = T(-scale * first)
+      let slope = -scale * inverse * inverse * second
+      slopes[column] = T(slope)
+      constants[column] = T(-scale * first - slope * residual)
     }
     return false
   }
@@ -65,6 +104,9 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
 ///
 /// `dy`, `x` and `dx` are [outer][C][inner], all others [C]; `mean` and `inverseStd` are those that the forward pass
 /// wrote. `dx` may equal `dy` or `x`. Outputs that are nil are not computed. Without elements, dgamma and dbeta are 0.
+///
+/// Where a mean is so large against its deviation that its rounding matters, a first pass over x finds what rounding took
+/// (if there is a dgamma, whose memory serves for it).
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 public func batchNormBackward<T: KernelScalar>(
@@ -72,9 +114,17 @@ public func batchNormBackward<T: KernelScalar>(
   inverseStd: UnsafePointer<T>, dx: UnsafeMutablePointer<T>?, dgamma: UnsafeMutablePointer<T>?,
   dbeta: UnsafeMutablePointer<T>?, shape: NormalizationShape
 ) {
-  let job = BackwardJob<T, NoMask>(
+  var job = BackwardJob<T, NoMask>(
     dy: dy, x: x, y: nil, gamma: gamma, beta: nil, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma,
     dbeta: dbeta, count: Double(shape.channelCount))
+  if let dgamma, shape.channelCount > 0 {
+    var isLarge = false
+    for channel in 0..<shape.channels where abs(mean[channel]) * inverseStd[channel] > 64 { isLarge = true }
+    if isLarge {
+      runNormalization(ResidualJob(x: x, mean: mean, residuals: dgamma, count: job.count), shape)
+      job.hasResiduals = true
+    }
+  }
   runNormalization(job, shape)
 }
 
