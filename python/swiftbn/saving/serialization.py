@@ -154,9 +154,19 @@ def _shapes(build_config: dict) -> dict:
 def _find_function(config):
     name = config["config"]
     found = get_registered_object(config.get("registered_name") or name) or get_registered_object(name)
+    found = found or own_function(name)
     if found is None:
         raise ValueError(f"Unknown function {name!r}: give it in custom_objects or register it")
     return found
+
+
+def own_function(name: str):
+    """The loss, metric or activation function of a name; None when there is none."""
+    for module in ("losses", "metrics", "activations"):
+        function = getattr(importlib.import_module(f"swiftbn.{module}"), name, None)
+        if inspect.isfunction(function) and function.__name__ == name:
+            return function
+    return None
 
 
 def _find_class(config):
