@@ -45,6 +45,8 @@ _CLASSES = (
 _TABLE = _registry.by_name(
     _CLASSES,
     {
+        "bce": BinaryCrossentropy,
+        "BCE": BinaryCrossentropy,
         "mse": MeanSquaredError,
         "MSE": MeanSquaredError,
         "mae": MeanAbsoluteError,

@@ -12,16 +12,11 @@ def mean_absolute_error(y_true, y_pred):
     return ops.mean(ops.abs(ops.subtract(ops.cast(y_true, y_pred.dtype), y_pred)), axis=-1)
 
 
-def mean_squared_error(y_true, y_pred):
-    """The mean over the last axis of (y_true - y_pred)²."""
-    return losses.mean_squared_error(*aligned(y_true, y_pred))
-
-
 class MeanSquaredError(MeanMetricWrapper):
     """The mean of (y_true - y_pred)²."""
 
     def __init__(self, name="mean_squared_error", dtype=None):
-        super().__init__(mean_squared_error, name=name, dtype=dtype)
+        super().__init__(losses.mean_squared_error, name=name, dtype=dtype)
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
@@ -76,7 +71,18 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """The mean cross-entropy of class numbers; see `losses.sparse_categorical_crossentropy`."""
 
-    def __init__(self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, axis=-1):
+    def __init__(
+        self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None, axis=-1
+    ):
+        if ignore_class is not None:
+            raise ValueError(
+                f"SparseCategoricalCrossentropy: only ignore_class=None is supported. Received: {ignore_class!r}"
+            )
         super().__init__(
-            losses.sparse_categorical_crossentropy, name=name, dtype=dtype, from_logits=from_logits, axis=axis
+            losses.sparse_categorical_crossentropy,
+            name=name,
+            dtype=dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
         )
