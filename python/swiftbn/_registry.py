@@ -47,7 +47,8 @@ def get(identifier, table: dict, kind: str):
         return identifier()
     if callable(identifier) or hasattr(identifier, "get_config"):
         return identifier
-    raise ValueError(f"Expected a {kind}: a name, an object or a configuration. Received: {identifier!r}")
+    article = "an" if kind[0] in "aeiou" else "a"
+    raise ValueError(f"Expected {article} {kind}: a name, an object or a configuration. Received: {identifier!r}")
 
 
 def serialize(value):
