@@ -1,4 +1,4 @@
-"""Optimizers against Keras' formulas in NumPy float64; decay, clipping, learning rates, state, configuration, errors."""
+"""Optimizers against Keras' formulas in NumPy float64: decay, clipping, learning rates, state, configuration."""
 
 import warnings
 
