@@ -56,3 +56,11 @@ def serialize(value):
     from swiftbn.saving import serialize_keras_object
 
     return serialize_keras_object(value)
+
+
+def deserialize(config, custom_objects: dict | None, get):
+    """What `get` makes of a configuration while users' classes and functions are known by their names."""
+    from swiftbn.saving import CustomObjectScope
+
+    with CustomObjectScope(custom_objects or {}):
+        return get(config)

@@ -106,5 +106,5 @@ def serialize(constraint):
 
 
 def deserialize(config, custom_objects=None):
-    """The constraint that `serialize` described."""
-    return get(config)
+    """The constraint that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)

@@ -289,5 +289,5 @@ def serialize(initializer):
 
 
 def deserialize(config, custom_objects=None):
-    """The initializer that `serialize` described."""
-    return get(config)
+    """The initializer that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)

@@ -83,5 +83,5 @@ def serialize(regularizer):
 
 
 def deserialize(config, custom_objects=None):
-    """The regularizer that `serialize` described."""
-    return get(config)
+    """The regularizer that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)

@@ -173,11 +173,17 @@ class LambdaCallback(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Ends training when the loss is NaN or infinite."""
+    """Ends training when the loss is NaN or infinite, by RuntimeError if `raise_error`."""
+
+    def __init__(self, raise_error: bool = False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"Batch {batch}: loss is {loss}, training ends")
             print(f"Batch {batch}: loss is {loss}, training ends", file=sys.stderr)
             self.model.stop_training = True
 

@@ -42,9 +42,9 @@ def serialize(loss):
     return _registry.serialize(loss)
 
 
-def deserialize(config, custom_objects=None):
-    """The loss that `serialize` described."""
-    return get(config)
+def deserialize(name, custom_objects=None):
+    """The loss that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(name, custom_objects, get)
 
 
 __all__ = [

@@ -73,8 +73,8 @@ def serialize(metric):
 
 
 def deserialize(config, custom_objects=None):
-    """The metric that `serialize` described."""
-    return get(config)
+    """The metric that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)
 
 
 __all__ = [cls.__name__ for cls in _CLASSES] + [

@@ -41,7 +41,9 @@ class Metric:
         self._variables.append(variable)
         return variable
 
-    add_weight = add_variable
+    def add_weight(self, shape=(), initializer=None, dtype=None, name=None) -> Variable:
+        """The same; a number that begins with 0 unless told otherwise."""
+        return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype, name)
 
     def update_state(self, *args, **kwargs):
         raise NotImplementedError(f"{type(self).__name__} has to define update_state()")

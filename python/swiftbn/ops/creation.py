@@ -85,8 +85,9 @@ def full_like(x, fill_value, dtype=None):
     return _filled_like(x, fill_value, dtype)
 
 
-def arange(start, stop=None, step=1, dtype=None) -> np.ndarray:
+def arange(start, stop=None, step=None, dtype=None) -> np.ndarray:
     """start, start + step, … below stop; int32 when all three are integers, else `floatx()`."""
+    step = 1 if step is None else step
     if dtype is None:
         whole = all(isinstance(v, (int, np.integer)) for v in (start, stop, step) if v is not None)
         dtype = "int32" if whole else None
@@ -103,4 +104,6 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype=None) -> np.ndarray:
     return np.eye(N, M, k, standardize_dtype(dtype))
 
 
-identity = eye
+def identity(n: int, dtype=None) -> np.ndarray:
+    """The n × n matrix of 1 on the diagonal, 0 elsewhere."""
+    return eye(n, dtype=dtype)

@@ -128,7 +128,7 @@ def broadcast_to(x, shape):
 
 
 @operation
-def concatenate(xs, axis: int = -1):
+def concatenate(xs, axis: int = 0):
     """Tensors joined along an axis; the other extents must agree."""
     if not isinstance(xs, (list, tuple)) or not xs:
         raise ValueError(f"concatenate: expected a nonempty list of tensors. Received: {xs!r}")

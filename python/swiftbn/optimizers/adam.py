@@ -36,7 +36,7 @@ class Adam(Optimizer):
         ema_overwrite_frequency=None,
         loss_scale_factor=None,
         gradient_accumulation_steps=None,
-        name="adam",
+        name=None,
     ):
         super().__init__(
             learning_rate,
@@ -117,7 +117,7 @@ class AdamW(Adam):
         ema_overwrite_frequency=None,
         loss_scale_factor=None,
         gradient_accumulation_steps=None,
-        name="adamw",
+        name=None,
     ):
         if weight_decay is None:
             raise ValueError("AdamW: expected weight_decay to be a number. Received: weight_decay=None")

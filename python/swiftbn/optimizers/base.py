@@ -145,14 +145,23 @@ class Optimizer:
         self._variables.append(slot)
         return slot
 
-    def add_optimizer_variables(self, variables, names):
-        """Slots for each variable: a list for one name, a tuple of lists for several, made weight by weight."""
-        single = isinstance(names, str)
-        names = [names] if single else list(names)
+    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
+        """Slots for each variable: a list for one name, a tuple of lists for several, made weight by weight.
+
+        There is one initializer for all, or one for each name.
+        """
+        single = isinstance(name, str)
+        names = [name] if single else list(name)
+        several = isinstance(initializer, (list, tuple))
+        initializers = list(initializer) if several else [initializer] * len(names)
+        if len(initializers) != len(names):
+            raise ValueError(
+                f"add_optimizer_variables: expected {len(names)} initializers. Received: {len(initializers)}"
+            )
         slots: tuple = tuple([] for _ in names)
-        for variable in variables:
-            for place, name in zip(slots, names, strict=True):
-                place.append(self.add_variable_from_reference(variable, name))
+        for variable in trainable_variables:
+            for place, each, first in zip(slots, names, initializers, strict=True):
+                place.append(self.add_variable_from_reference(variable, each, first))
         return slots[0] if single else slots
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:

@@ -35,7 +35,7 @@ class RMSprop(Optimizer):
         ema_overwrite_frequency=None,
         loss_scale_factor=None,
         gradient_accumulation_steps=None,
-        name="rmsprop",
+        name=None,
     ):
         super().__init__(
             learning_rate,

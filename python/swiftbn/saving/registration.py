@@ -27,12 +27,12 @@ def register_keras_serializable(package="Custom", name=None):
     return decorator
 
 
-def get_registered_name(target) -> str:
+def get_registered_name(obj) -> str:
     """The name under which something is registered, else its own."""
     try:
-        return _names.get(target, target.__name__)
+        return _names.get(obj, obj.__name__)
     except TypeError:
-        return target.__name__
+        return obj.__name__
 
 
 def get_registered_object(name, custom_objects=None, module_objects=None):
