@@ -1,0 +1,151 @@
+"""What Keras has under the same name has the same parameters, in the same order, with the same defaults."""
+
+import inspect
+import os
+
+import pytest
+
+import swiftbn
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+keras = pytest.importorskip("keras")
+
+pytestmark = pytest.mark.interop
+MODULES = (
+    "",
+    "activations",
+    "callbacks",
+    "constraints",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "optimizers.schedules",
+    "random",
+    "regularizers",
+    "saving",
+    "utils",
+)
+
+FANS = "the axes of inputs and outputs of a weight cannot be chosen"
+SPARSE = "there are no sparse and ragged tensors"
+DEVICES = "there is one device and no automatic change of dtype"
+# Parameters of Keras that are missing here: giving them is a TypeError that names them.
+MISSING = {
+    "KerasTensor": ("sparse ragged record_history", SPARSE),
+    "Variable": ("autocast aggregation synchronization layout", DEVICES),
+    "add_variable": ("aggregation", DEVICES),
+    "add_weight": ("autocast aggregation overwrite_with_gradient", DEVICES),
+    "initializers.GlorotNormal": ("input_axes output_axes", FANS),
+    "initializers.GlorotUniform": ("input_axes output_axes", FANS),
+    "initializers.HeNormal": ("input_axes output_axes", FANS),
+    "initializers.HeUniform": ("input_axes output_axes", FANS),
+    "initializers.LecunNormal": ("input_axes output_axes", FANS),
+    "initializers.LecunUniform": ("input_axes output_axes", FANS),
+    "initializers.VarianceScaling": ("input_axes output_axes", FANS),
+    "ops.convert_to_tensor": ("sparse ragged", SPARSE),
+    "ops.linspace": ("retstep axis", "start and stop are numbers"),
+    "ops.max": ("initial", "the maximum of nothing is an error"),
+    "ops.min": ("initial", "the minimum of nothing is an error"),
+    "ops.multi_hot": ("sparse", SPARSE),
+    "ops.prod": ("dtype", "the dtype is the one of x"),
+    "layers.Dense.call": ("training", "the layer does the same in training"),
+    "layers.Softmax.call": ("mask", "elements cannot be left out"),
+    "saving.save_model": ("zipped", "the format follows from the ending of the file's name"),
+    "save": ("zipped", "the format follows from the ending of the file's name"),
+    "saving.save_weights": ("max_shard_size", "there is always one file"),
+    "save_weights": ("max_shard_size", "there is always one file"),
+    "summary": ("layer_range", "all layers are listed"),
+}
+# What differs otherwise, and why.
+DIFFERENT = {
+    "layers.InputSpec": "describes what the layers here need",
+    "ops.multi_hot": "the number of classes has to be given",
+    "ops.where": "the form with the condition alone, whose shape depends on values, is missing",
+    "Sequential": "Keras hides its parameters behind *args; they are layers, trainable, name",
+    "models.Sequential": "see Sequential",
+    "Layer.compute_output_shape": "Keras hides the parameter behind *args",
+    "Model.compute_output_shape": "see Layer",
+    "layers.Layer.compute_output_shape": "see Layer",
+    "models.Model.compute_output_shape": "see Layer",
+    "layers.InputLayer.compute_output_shape": "Keras' takes nothing, unlike that of other layers",
+    "Model.call": "Keras hides the parameters behind *args",
+    "models.Model.call": "see Model",
+}
+# Methods that fit calls with positional arguments, and those whose parameters users do not see.
+INTERNAL = {"compute_output_spec", "build", "set_params", "set_model"}
+
+
+def resolved(package, path):
+    for part in filter(None, path.split(".")):
+        package = getattr(package, part)
+    return package
+
+
+def shared():
+    """Names to pairs of (ours, Keras'): classes, functions, and methods of both."""
+    found = {}
+    for module in MODULES:
+        ours, theirs = resolved(swiftbn, module), resolved(keras, module)
+        for name in sorted(dir(ours)):
+            mine, other = getattr(ours, name), getattr(theirs, name, None)
+            if name.startswith("_") or inspect.ismodule(mine) or not callable(mine) or not callable(other):
+                continue
+            path = f"{module}.{name}".lstrip(".")
+            found[path] = (mine, other)
+            if path == "callbacks.CallbackList" or not inspect.isclass(mine) or not inspect.isclass(other):
+                continue
+            for method in sorted(set(dir(mine)) & set(dir(other)) - INTERNAL):
+                pair = (getattr(mine, method), getattr(other, method))
+                if (method == "__call__" or not method.startswith("_")) and all(map(inspect.isroutine, pair)):
+                    found[f"{path}.{method}"] = pair
+    return found
+
+
+def parameters(function):
+    """(name, default as text, whether by keyword only); *args and **kwargs are for old names and subclasses."""
+    found = []
+    for p in inspect.signature(function).parameters.values():
+        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+            continue
+        default = p.default
+        if isinstance(default, (int, float)) and not isinstance(default, bool):
+            default = float(default)
+        simple = isinstance(default, (float, str, bool, tuple, list, type(None)))
+        text = "required" if default is p.empty else repr(default) if simple else "an object"
+        found.append((p.name, text))
+    return found
+
+
+PAIRS = shared()
+
+
+def keys(path):
+    """A method is also found in the tables by its name alone."""
+    return path, path.rsplit(".", 1)[-1]
+
+
+@pytest.mark.parametrize("path", [path for path in PAIRS if path not in DIFFERENT])
+def test_signature(path):
+    ours, theirs = map(parameters, PAIRS[path])
+    missing = {name for key in keys(path) if key in MISSING for name in MISSING[key][0].split()}
+    assert ours == [parameter for parameter in theirs if parameter[0] not in missing]
+
+
+@pytest.mark.parametrize("path", [*MISSING, *DIFFERENT])
+def test_the_tables_are_needed(path):
+    """An entry that no longer holds, or names nothing, has to go."""
+    pairs = [pair for other, pair in PAIRS.items() if path in keys(other)]
+    assert pairs and any(parameters(mine) != parameters(theirs) for mine, theirs in pairs)
+    for name in MISSING.get(path, ("",))[0].split():
+        assert all(name not in dict(parameters(mine)) for mine, _ in pairs)
+        assert any(name in dict(parameters(theirs)) for _, theirs in pairs)
+
+
+def test_many_names_are_compared():
+    assert len(PAIRS) > 600
+    for path in ("layers.Dense", "optimizers.Adam", "ops.softmax", "Model.fit", "losses.MeanSquaredError.__call__"):
+        assert path in PAIRS
