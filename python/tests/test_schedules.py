@@ -82,6 +82,8 @@ def test_configuration(schedule, reference):
     config = schedule.get_config()
     copy = type(schedule).from_config(config)
     assert copy.get_config() == config
+    again = schedules.deserialize(schedules.serialize(schedule))
+    assert type(again) is type(schedule) and again.get_config() == config
     optimizer = optimizers.deserialize(optimizers.serialize(optimizers.Adam(schedule)))
     assert optimizer.get_config()["learning_rate"]["config"] == config
     for step in STEPS:
@@ -89,12 +91,25 @@ def test_configuration(schedule, reference):
     assert [v.name for v in optimizer.variables] == ["iteration"]
 
 
-def test_own_schedules():
-    class Halving(schedules.LearningRateSchedule):
-        def __call__(self, step):
-            return 1.0 / (step + 1)
+class Halving(schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 1.0 / (step + 1)
 
+    def get_config(self):
+        return {}
+
+
+def test_own_schedules():
     optimizer = optimizers.SGD(Halving())
     assert float(optimizer.learning_rate) == 1.0
     optimizer.iterations.assign(np.array(3))
     assert float(optimizer.learning_rate) == 0.25
+
+
+def test_custom_objects():
+    config = schedules.serialize(Halving())
+    assert type(schedules.deserialize(config, {"Halving": Halving})) is Halving
+    with pytest.raises(ValueError, match="Unknown class.*Halving"):
+        schedules.deserialize(config)
+    with pytest.raises(ValueError, match="Expected the configuration .*Received: 'CosineDecay'"):
+        schedules.deserialize("CosineDecay")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from swiftbn import ops
+from swiftbn import _registry, ops
 from swiftbn.config import floatx
 
 
@@ -199,3 +199,25 @@ class CosineDecay(LearningRateSchedule):
             "warmup_target": self.warmup_target,
             "warmup_steps": self.warmup_steps,
         }
+
+
+_TABLE = {
+    cls.__name__: cls
+    for cls in (CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)
+}
+
+
+def serialize(learning_rate_schedule):
+    """The configuration of a schedule."""
+    return _registry.serialize(learning_rate_schedule)
+
+
+def deserialize(config, custom_objects=None):
+    """The schedule that `serialize` described; `custom_objects` maps names to classes.
+
+    Raises:
+        ValueError: something else than a configuration.
+    """
+    if not isinstance(config, dict):
+        raise ValueError(f"Expected the configuration of a learning rate schedule. Received: {config!r}")
+    return _registry.deserialize(config, custom_objects, lambda value: _registry.get(value, _TABLE, "schedule"))
