@@ -69,6 +69,20 @@ def test_loss_configurations(name):
     assert swiftbn.losses.deserialize(theirs).get_config() == theirs["config"]
 
 
+def test_functions_in_configurations():
+    ours, theirs = (package.losses.serialize(package.losses.binary_crossentropy) for package in BOTH)
+    assert ours == theirs
+    assert swiftbn.losses.deserialize(theirs) is swiftbn.losses.binary_crossentropy
+    assert keras.losses.deserialize(ours) is keras.losses.binary_crossentropy
+    configs = []
+    for package in BOTH:
+        metric = package.metrics.MeanMetricWrapper(package.losses.binary_crossentropy, name="b", from_logits=True)
+        configs.append(package.metrics.serialize(metric))
+    assert configs[0] == configs[1]
+    results = [package.metrics.deserialize(configs[0])(YES_NO, LOGITS) for package in BOTH]
+    close(*results)
+
+
 METRICS = [
     ("Accuracy", {}, LABELS, (LABELS + WEIGHTS.astype(int)) % 5),
     ("BinaryAccuracy", {"threshold": 0.3}, YES_NO, PROBABILITIES),

@@ -208,6 +208,13 @@ def test_weights_that_are_all_zero_give_zero():
 def test_computation_is_in_the_dtype_of_the_loss():
     assert losses.MeanSquaredError()(YES_NO, LOGITS).dtype == "float32"
     assert losses.MeanSquaredError(dtype="float64")(YES_NO, LOGITS.astype("float32")).dtype == "float64"
+
+    class Watching(losses.Loss):
+        def call(self, y_true, y_pred):
+            assert y_true.dtype == y_pred.dtype == "float32"
+            return y_pred
+
+    Watching()(YES_NO, LOGITS)
     with pytest.raises(ValueError, match="dtype='float16'"):
         losses.MeanSquaredError(dtype="float16")
 
@@ -259,10 +266,8 @@ def test_names():
     for name, (cls, *_) in CASES.items():
         assert losses.get(name) is getattr(losses, name)
         assert type(losses.get(cls.__name__)) is cls and losses.get(cls).name == name
-    for name in ("mse", "MSE", "mean_squared_error"):
-        assert losses.get(name) is losses.mean_squared_error
-    for name in ("bce", "BCE"):
-        assert losses.get(name) is losses.binary_crossentropy
+    assert all(losses.get(name) is losses.mean_squared_error for name in ("mse", "MSE", "mean_squared_error"))
+    assert losses.get("bce") is losses.get("BCE") is losses.binary_crossentropy
     loss = losses.MeanSquaredError()
     assert losses.get(loss) is loss and losses.get(distance) is distance and losses.get(None) is None
 

@@ -95,6 +95,20 @@ def test_steps(cls, formula, arguments):
 
 
 @pytest.mark.parametrize("cls, formula, arguments", CASES, ids=IDS)
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("float64", 1e-12)])
+def test_weights_of_any_size(cls, formula, arguments, dtype, tolerance):
+    """Nothing, numbers without axes, remainders of vectors, and more than one thread's share."""
+    for shape in ((), (0,), (1,), (7,), (33,), (3, 1, 17), (70_001,)):
+        start, gradient = RANDOM.normal(size=shape), RANDOM.normal(size=shape)
+        weight, state, wanted = Variable(start.copy(), dtype=dtype), {}, start
+        optimizer = cls(RATE, **arguments)
+        for t in (1, 2):
+            optimizer.apply([gradient], [weight])
+            wanted = formula(wanted, gradient, state, t, RATE, **{k: v for k, v in arguments.items() if "_d" not in k})
+        np.testing.assert_allclose(weight.numpy(), wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("cls, formula, arguments", CASES, ids=IDS)
 def test_weight_decay(cls, formula, arguments):
     optimizer = cls(RATE, **{**arguments, "weight_decay": 0.3})
     check(run(optimizer), expected(formula, arguments, decay=0.3), 1e-10)

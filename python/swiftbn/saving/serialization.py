@@ -64,18 +64,13 @@ def serialize_keras_object(obj):
 def _function_config(function):
     if function.__name__ == "<lambda>":
         raise TypeError("Cannot save a lambda: give it a name with def and register_keras_serializable()")
-    registered = get_registered_name(function)
     own = function.__module__.startswith("swiftbn.")
-    return (
-        function.__name__
-        if own
-        else {
-            "module": "builtins",
-            "class_name": "function",
-            "config": function.__name__,
-            "registered_name": registered,
-        }
-    )
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": function.__name__,
+        "registered_name": "function" if own else get_registered_name(function),
+    }
 
 
 def _address(cls) -> tuple[str | None, str, str | None]:
