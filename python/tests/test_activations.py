@@ -89,6 +89,17 @@ def test_gradients(name):
     check_gradient(lambda x: function(x, **arguments), np.clip(X, -8, 8))
 
 
+SMOOTH = ["elu", "gelu", "gelu approximate", "mish", "sigmoid", "silu", "softmax", "softplus", "softsign", "tanh"]
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_gradients_of_smooth_functions_at_zero(name):
+    """Also where the formula has branches that meet there."""
+    arguments, _ = CASES[name]
+    function = getattr(activations, name.split()[0])
+    check_gradient(lambda x: function(x, **arguments), np.zeros((2, 3)), tolerance=2e-5)
+
+
 SATURATING = [
     "sigmoid",
     "tanh",

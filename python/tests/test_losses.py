@@ -9,6 +9,7 @@ from swiftbn import losses, ops
 
 RANDOM = np.random.default_rng(5)
 LOGITS = RANDOM.normal(0, 2, size=(6, 4))
+LOGITS[0, :2] = 0
 LABELS = RANDOM.integers(0, 4, size=6)
 ONE_HOT = np.eye(4)[LABELS]
 YES_NO = RANDOM.integers(0, 2, size=(6, 4)).astype("float64")
@@ -125,7 +126,9 @@ def test_extreme_logits_stay_finite(magnitude, dtype):
     wide = np.array([[magnitude, -magnitude], [-magnitude, magnitude]], dtype)
     wrong = np.array([[0.0, 1.0], [1.0, 0.0]])
     np.testing.assert_allclose(losses.binary_crossentropy(wrong, wide, True), [magnitude] * 2, rtol=1e-5)
-    np.testing.assert_allclose(losses.binary_crossentropy(1 - wrong, wide, True), [0, 0], atol=1e-12)
+    np.testing.assert_allclose(
+        losses.binary_crossentropy(1 - wrong, wide, True), [np.log1p(np.exp(-magnitude))] * 2, rtol=1e-5
+    )
     gradient = swiftbn.grad(lambda x: ops.sum(losses.binary_crossentropy(wrong, x, True)))(wide)
     np.testing.assert_allclose(gradient, np.sign(wide) / 2, atol=1e-6)
 
@@ -285,8 +288,7 @@ BAD = [
     (ValueError, lambda: losses.categorical_crossentropy(LABELS[:, None], LOGITS), r"\(6, 1\).*sparse_cat"),
     (ValueError, lambda: losses.categorical_crossentropy(ONE_HOT, LOGITS, axis=0), "axis=0"),
     (ValueError, lambda: losses.sparse_categorical_crossentropy(ONE_HOT, LOGITS), r"\(6,\).*\(6, 4\)"),
-    (ValueError, lambda: losses.sparse_categorical_crossentropy(LABELS + 1, LOGITS), r"4\b"),
-    (ValueError, lambda: losses.sparse_categorical_crossentropy(LABELS - 9, LOGITS), "-"),
+    (ValueError, lambda: losses.sparse_categorical_crossentropy(LABELS + 1, LOGITS), "label 4 at position"),
     (ValueError, lambda: losses.binary_crossentropy(YES_NO[:1], LOGITS), r"\(1, 4\).*\(6, 4\)"),
     (ValueError, lambda: losses.binary_crossentropy(YES_NO[:, :3], LOGITS), r"\(6, 3\).*\(6, 4\)"),
     (ValueError, lambda: losses.mean_squared_error(YES_NO[:, :3], LOGITS), r"\(6, 3\).*\(6, 4\)"),

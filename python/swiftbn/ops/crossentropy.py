@@ -6,19 +6,8 @@ from swiftbn.config import epsilon as fuzz_factor
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.operation import operation
 from swiftbn.ops._dispatch import call, dtype_of, promote, resolve, to_dtype, to_float
-from swiftbn.ops.elementwise import (
-    abs,
-    add,
-    clip,
-    divide,
-    exp,
-    log,
-    log1p,
-    maximum,
-    multiply,
-    negative,
-    subtract,
-)
+from swiftbn.ops.elementwise import add, clip, divide, log, multiply, negative, subtract
+from swiftbn.ops.nn import softplus
 from swiftbn.ops.reduction import sum as reduce_sum
 from swiftbn.ops.shaping import squeeze
 from swiftbn.tensor import Tensor
@@ -114,9 +103,9 @@ def binary_crossentropy(target, output, from_logits: bool = False):
     _check_same_shape("binary_crossentropy", target, output)
     logits = output if from_logits else logits_of(output, "sigmoid")
     if logits is not None:
-        # max(l, 0) - l·t + log(1 + exp(-|l|))
-        positive = maximum(logits, 0.0)
-        return add(subtract(positive, multiply(logits, target)), log1p(exp(negative(abs(logits)))))
+        # Exact for both targets at any logit, and smooth: max(l, 0) - l·t + log(1 + exp(-|l|)) is not, at l = 0.
+        one = multiply(target, softplus(negative(logits)))
+        return add(one, multiply(subtract(1.0, target), softplus(logits)))
     output = clip(output, fuzz_factor(), 1.0 - fuzz_factor())
     one = multiply(subtract(1.0, target), log(subtract(1.0, output)))
     return negative(add(multiply(target, log(output)), one))
