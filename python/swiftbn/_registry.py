@@ -47,7 +47,8 @@ def get(identifier, table: dict, kind: str):
         return identifier()
     if callable(identifier) or hasattr(identifier, "get_config"):
         return identifier
-    raise ValueError(f"Expected a {kind}: a name, an object or a configuration. Received: {identifier!r}")
+    article = "an" if kind[0] in "aeiou" else "a"
+    raise ValueError(f"Expected {article} {kind}: a name, an object or a configuration. Received: {identifier!r}")
 
 
 def serialize(value):
@@ -57,9 +58,9 @@ def serialize(value):
     return serialize_keras_object(value)
 
 
-def deserialize(config, get, custom_objects: dict | None):
-    """What `get` makes of a name or configuration, with names of custom objects known meanwhile."""
-    from swiftbn.saving.registration import custom_object_scope
+def deserialize(config, custom_objects: dict | None, get):
+    """What `get` makes of a configuration while users' classes and functions are known by their names."""
+    from swiftbn.saving import CustomObjectScope
 
-    with custom_object_scope(custom_objects):
+    with CustomObjectScope(custom_objects or {}):
         return get(config)

@@ -139,5 +139,5 @@ def serialize(activation):
 
 
 def deserialize(config, custom_objects=None):
-    """The activation that `serialize` described."""
-    return _registry.deserialize(config, get, custom_objects)
+    """The activation that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)

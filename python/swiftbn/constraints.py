@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import _registry, ops
+from swiftbn._checks import finite, integer
 from swiftbn.config import epsilon
 
 
@@ -20,6 +21,13 @@ class Constraint:
         return cls(**config)
 
 
+def _axes(constraint: str, axis):
+    """One or several integers."""
+    if isinstance(axis, (list, tuple)):
+        return [integer(constraint, "axis", item) for item in axis]
+    return integer(constraint, "axis", axis)
+
+
 def _norms(w, axis):
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
@@ -28,8 +36,8 @@ class MaxNorm(Constraint):
     """Vectors along `axis` longer than `max_value` are shortened to it."""
 
     def __init__(self, max_value=2, axis=0):
-        self.max_value = max_value
-        self.axis = axis
+        self.max_value = finite("MaxNorm", "max_value", max_value, low=0)
+        self.axis = _axes("MaxNorm", axis)
 
     def __call__(self, w):
         norms = _norms(w, self.axis)
@@ -51,7 +59,7 @@ class UnitNorm(Constraint):
     """Vectors along `axis` get length 1."""
 
     def __init__(self, axis=0):
-        self.axis = axis
+        self.axis = _axes("UnitNorm", axis)
 
     def __call__(self, w):
         return ops.divide(w, ops.add(_norms(w, self.axis), epsilon()))
@@ -64,10 +72,10 @@ class MinMaxNorm(Constraint):
     """Lengths of vectors along `axis` go, at `rate`, into min_value … max_value."""
 
     def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
-        self.min_value = min_value
-        self.max_value = max_value
-        self.rate = rate
-        self.axis = axis
+        self.min_value = finite("MinMaxNorm", "min_value", min_value, low=0)
+        self.max_value = finite("MinMaxNorm", "max_value", max_value, low=min_value)
+        self.rate = finite("MinMaxNorm", "rate", rate, low=0, high=1)
+        self.axis = _axes("MinMaxNorm", axis)
 
     def __call__(self, w):
         norms = _norms(w, self.axis)
@@ -98,5 +106,5 @@ def serialize(constraint):
 
 
 def deserialize(config, custom_objects=None):
-    """The constraint that `serialize` described."""
-    return _registry.deserialize(config, get, custom_objects)
+    """The constraint that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from swiftbn import _registry, ops, random
+from swiftbn._checks import finite
 from swiftbn.dtypes import standardize_dtype
 
 
@@ -42,6 +43,8 @@ class Constant(Initializer):
     """`value` everywhere."""
 
     def __init__(self, value=0.0):
+        if np.asarray(value).dtype.kind not in "biuf":
+            raise ValueError(f"Constant: expected value to be a number. Received: value={value!r}")
         self.value = value
 
     def __call__(self, shape, dtype=None):
@@ -55,7 +58,7 @@ class Identity(Initializer):
     """`gain` on the diagonal of a matrix, 0 elsewhere."""
 
     def __init__(self, gain=1.0):
-        self.gain = gain
+        self.gain = finite("Identity", "gain", gain)
 
     def __call__(self, shape, dtype=None):
         if len(shape) != 2:
@@ -70,21 +73,20 @@ class RandomInitializer(Initializer):
     """An initializer with a seed: an integer (the same values at every call), a SeedGenerator, or None."""
 
     def __init__(self, seed=None):
-        if not isinstance(seed, (random.SeedGenerator, type(None))):
-            seed = random.checked_seed(seed)
-        self._initial_seed = seed
+        is_own = seed is None or isinstance(seed, random.SeedGenerator)
+        self._initial_seed = None if is_own else random.checked_seed(seed)
         self.seed = random.make_default_seed() if seed is None else seed
 
     def get_config(self) -> dict:
-        return {"seed": self._initial_seed if isinstance(self._initial_seed, int) else None}
+        return {"seed": self._initial_seed}
 
 
 class RandomNormal(RandomInitializer):
     """Normal numbers of mean `mean` and standard deviation `stddev`."""
 
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
-        self.mean = mean
-        self.stddev = stddev
+        self.mean = finite(type(self).__name__, "mean", mean)
+        self.stddev = finite(type(self).__name__, "stddev", stddev, low=0)
         super().__init__(seed)
 
     def __call__(self, shape, dtype=None):
@@ -105,8 +107,8 @@ class RandomUniform(RandomInitializer):
     """Numbers uniform in [minval, maxval)."""
 
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
-        self.minval = minval
-        self.maxval = maxval
+        self.minval = finite("RandomUniform", "minval", minval)
+        self.maxval = finite("RandomUniform", "maxval", maxval, low=minval)
         super().__init__(seed)
 
     def __call__(self, shape, dtype=None):
@@ -140,7 +142,7 @@ class VarianceScaling(RandomInitializer):
     """
 
     def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
-        if not scale > 0:
+        if not finite("VarianceScaling", "scale", scale) > 0:
             raise ValueError(f"VarianceScaling: expected scale > 0. Received: scale={scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(f"VarianceScaling: expected mode 'fan_in', 'fan_out' or 'fan_avg'. Received: {mode!r}")
@@ -226,7 +228,7 @@ class Orthogonal(RandomInitializer):
     """A matrix with orthonormal rows or columns, times `gain` (Saxe et al. 2014, arXiv 1312.6120)."""
 
     def __init__(self, gain=1.0, seed=None):
-        self.gain = gain
+        self.gain = finite("Orthogonal", "gain", gain)
         super().__init__(seed)
 
     def __call__(self, shape, dtype=None):
@@ -273,7 +275,9 @@ def get(identifier):
         values = identifier
 
         def constant(shape, dtype=None):
-            return np.asarray(values, standardize_dtype(dtype))
+            if tuple(shape) != values.shape:
+                raise ValueError(f"Expected an array of shape {tuple(shape)}. Received: shape {values.shape}")
+            return np.array(values, standardize_dtype(dtype))
 
         return constant
     return _registry.get(identifier, _TABLE, "initializer")
@@ -285,5 +289,5 @@ def serialize(initializer):
 
 
 def deserialize(config, custom_objects=None):
-    """The initializer that `serialize` described."""
-    return _registry.deserialize(config, get, custom_objects)
+    """The initializer that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)

@@ -7,8 +7,9 @@ import random as python_random
 import numpy as np
 
 from swiftbn import naming
-from swiftbn.dtypes import standardize_dtype
-from swiftbn.ops._dispatch import call, to_dtype, to_float
+from swiftbn._checks import finite, integer
+from swiftbn.dtypes import INT_DTYPES, is_float_dtype, standardize_dtype
+from swiftbn.ops._dispatch import call, normalize_axis, resolve, to_dtype, to_float
 from swiftbn.ops.elementwise import add, floor
 from swiftbn.ops.shaping import shape as shape_of
 from swiftbn.ops.shaping import take
@@ -59,7 +60,7 @@ class SeedGenerator:
 
 
 def checked_seed(seed) -> int:
-    """A seed as an int; ValueError if it is none."""
+    """The seed if it is an integer in 0 … 2**32 - 1; ValueError otherwise."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise ValueError(f"Expected seed to be an integer in 0 … 2**32 - 1. Received: seed={seed!r}")
     return int(seed)
@@ -96,21 +97,35 @@ def _extents(name: str, shape) -> tuple:
     return tuple(int(extent) for extent in shape)
 
 
+def _float_dtype(name: str, dtype) -> str:
+    standard = standardize_dtype(dtype)
+    if not is_float_dtype(standard):
+        raise ValueError(f"{name}: expected dtype to be float32 or float64. Received: dtype={dtype!r}")
+    return standard
+
+
+def _bell(name: str, shape, mean, stddev, dtype, seed):
+    """Numbers of the native operation `name`, around `mean`."""
+    dtype, extents = _float_dtype(name, dtype), _extents(name, shape)
+    mean, std = float(finite(name, "mean", mean)), float(finite(name, "stddev", stddev, low=0))
+    kind = "random_normal" if name == "normal" else name
+    return call(kind, draw_seed(seed), shape=extents, dtype=dtype, mean=mean, std=std)[0]
+
+
 def normal(shape, mean: float = 0.0, stddev: float = 1.0, dtype=None, seed=None):
     """Normal random numbers of mean `mean` and standard deviation `stddev`."""
-    dtype, extents = standardize_dtype(dtype), _extents("normal", shape)
-    return call("random_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev))[0]
+    return _bell("normal", shape, mean, stddev, dtype, seed)
 
 
 def truncated_normal(shape, mean: float = 0.0, stddev: float = 1.0, dtype=None, seed=None):
     """Normal random numbers, redrawn when more than two standard deviations from the mean."""
-    dtype, extents = standardize_dtype(dtype), _extents("truncated_normal", shape)
-    return call("truncated_normal", draw_seed(seed), shape=extents, dtype=dtype, mean=float(mean), std=float(stddev))[0]
+    return _bell("truncated_normal", shape, mean, stddev, dtype, seed)
 
 
 def uniform(shape, minval: float = 0.0, maxval: float = 1.0, dtype=None, seed=None):
     """Random numbers, uniform in [minval, maxval)."""
-    dtype, extents = standardize_dtype(dtype), _extents("uniform", shape)
+    dtype, extents = _float_dtype("uniform", dtype), _extents("uniform", shape)
+    finite("uniform", "maxval", maxval, low=finite("uniform", "minval", minval))
     return call(
         "random_uniform",
         draw_seed(seed),
@@ -123,8 +138,13 @@ def uniform(shape, minval: float = 0.0, maxval: float = 1.0, dtype=None, seed=No
 
 def randint(shape, minval: int, maxval: int, dtype="int32", seed=None):
     """Random integers, uniform in minval … maxval - 1."""
-    numbers = uniform(shape, minval, maxval, "float64", seed)
-    return to_dtype(floor(numbers), standardize_dtype(dtype))
+    low, high = integer("randint", "minval", minval), integer("randint", "maxval", maxval)
+    if low >= high:
+        raise ValueError(f"randint: expected minval < maxval. Received: minval={minval}, maxval={maxval}")
+    standard = standardize_dtype(dtype)
+    if standard not in INT_DTYPES:
+        raise ValueError(f"randint: expected dtype to be one of {', '.join(INT_DTYPES)}. Received: dtype={dtype!r}")
+    return to_dtype(floor(uniform(shape, low, high, "float64", seed)), standard)
 
 
 def dropout(inputs, rate: float, noise_shape=None, seed=None):
@@ -140,5 +160,7 @@ def dropout(inputs, rate: float, noise_shape=None, seed=None):
 
 def shuffle(x, axis: int = 0, seed=None):
     """x with its parts along an axis in random order."""
+    x = resolve(x)
+    axis = normalize_axis(axis, len(x.shape), "shuffle")
     order = call("random_permutation", draw_seed(seed), n=int(shape_of(x)[axis]))[0]
     return take(x, order, axis=axis)

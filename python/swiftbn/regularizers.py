@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from swiftbn import _registry, ops
+from swiftbn._checks import finite
 
 
 class Regularizer:
@@ -21,18 +20,12 @@ class Regularizer:
         return cls(**config)
 
 
-def _factor(name: str, value) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"Expected {name} to be a finite number >= 0. Received: {name}={value!r}")
-    return float(value)
-
-
 class L1L2(Regularizer):
     """l1·Σ|w| + l2·Σw²."""
 
     def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = _factor("l1", 0.0 if l1 is None else l1)
-        self.l2 = _factor("l2", 0.0 if l2 is None else l2)
+        self.l1 = float(finite("L1L2", "l1", 0.0 if l1 is None else l1, low=0))
+        self.l2 = float(finite("L1L2", "l2", 0.0 if l2 is None else l2, low=0))
 
     def __call__(self, x):
         total = ops.sum(ops.multiply(ops.abs(x), self.l1)) if self.l1 else None
@@ -49,7 +42,7 @@ class L1(Regularizer):
     """l1·Σ|w|."""
 
     def __init__(self, l1=0.01):
-        self.l1 = _factor("l1", 0.01 if l1 is None else l1)
+        self.l1 = float(finite("L1", "l1", 0.01 if l1 is None else l1, low=0))
 
     def __call__(self, x):
         return ops.multiply(ops.sum(ops.abs(x)), self.l1)
@@ -62,7 +55,7 @@ class L2(Regularizer):
     """l2·Σw²."""
 
     def __init__(self, l2=0.01):
-        self.l2 = _factor("l2", 0.01 if l2 is None else l2)
+        self.l2 = float(finite("L2", "l2", 0.01 if l2 is None else l2, low=0))
 
     def __call__(self, x):
         return ops.multiply(ops.sum(ops.square(x)), self.l2)
@@ -90,5 +83,5 @@ def serialize(regularizer):
 
 
 def deserialize(config, custom_objects=None):
-    """The regularizer that `serialize` described."""
-    return _registry.deserialize(config, get, custom_objects)
+    """The regularizer that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)

@@ -1,17 +1,18 @@
-"""Losses: values against NumPy in float64, reductions, weights, configurations, gradients."""
+"""Losses against NumPy in float64: values, reductions, weights, extreme outputs, gradients, configuration, errors."""
 
 import numpy as np
 import pytest
+from checks import check_gradient, traced
 
 import swiftbn
 from swiftbn import losses, ops
 
-RANDOM = np.random.default_rng(31)
-LOGITS = RANDOM.normal(0, 3, size=(7, 5))
-LABELS = RANDOM.integers(0, 5, size=7)
-ONE_HOT = np.eye(5)[LABELS]
-WEIGHTS = RANDOM.uniform(0.1, 2, size=7)
-EPSILON = 1e-7
+RANDOM = np.random.default_rng(5)
+LOGITS = RANDOM.normal(0, 2, size=(6, 4))
+LOGITS[0, :2] = 0
+LABELS = RANDOM.integers(0, 4, size=6)
+ONE_HOT = np.eye(4)[LABELS]
+YES_NO = RANDOM.integers(0, 2, size=(6, 4)).astype("float64")
 
 
 def softmax(x):
@@ -23,208 +24,277 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def cross_entropy(targets, probabilities):
-    return -(targets * np.log(np.clip(probabilities, EPSILON, 1 - EPSILON))).sum(-1)
+def categorical(target, probabilities):
+    return -(target * np.log(probabilities)).sum(-1)
 
 
-def binary(targets, probabilities):
-    p = np.clip(probabilities, EPSILON, 1 - EPSILON)
-    return -(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean(-1)
+def binary(target, probabilities):
+    return -(target * np.log(probabilities) + (1 - target) * np.log(1 - probabilities)).mean(-1)
 
 
-BINARY_TARGETS = (RANDOM.uniform(size=(7, 5)) > 0.5).astype("float64")
-PER_SAMPLE = {
-    "sparse, probabilities": (
+CASES = {
+    "categorical_crossentropy": (losses.CategoricalCrossentropy, ONE_HOT, softmax, categorical),
+    "sparse_categorical_crossentropy": (
         losses.SparseCategoricalCrossentropy,
-        {},
         LABELS,
-        softmax(LOGITS),
-        cross_entropy(ONE_HOT, softmax(LOGITS)),
+        softmax,
+        lambda target, p: categorical(np.eye(4)[np.asarray(target).reshape(-1)], p),
     ),
-    "sparse, logits": (
-        losses.SparseCategoricalCrossentropy,
-        {"from_logits": True},
-        LABELS,
-        LOGITS,
-        cross_entropy(ONE_HOT, softmax(LOGITS)),
-    ),
-    "sparse, column of labels": (
-        losses.SparseCategoricalCrossentropy,
-        {"from_logits": True},
-        LABELS[:, None],
-        LOGITS,
-        cross_entropy(ONE_HOT, softmax(LOGITS)),
-    ),
-    "categorical, probabilities": (
-        losses.CategoricalCrossentropy,
-        {},
-        ONE_HOT,
-        softmax(LOGITS),
-        cross_entropy(ONE_HOT, softmax(LOGITS)),
-    ),
-    "categorical, smoothed logits": (
-        losses.CategoricalCrossentropy,
-        {"from_logits": True, "label_smoothing": 0.2},
-        ONE_HOT,
-        LOGITS,
-        cross_entropy(ONE_HOT * 0.8 + 0.04, softmax(LOGITS)),
-    ),
-    "binary, probabilities": (
-        losses.BinaryCrossentropy,
-        {},
-        BINARY_TARGETS,
-        sigmoid(LOGITS),
-        binary(BINARY_TARGETS, sigmoid(LOGITS)),
-    ),
-    "binary, smoothed logits": (
-        losses.BinaryCrossentropy,
-        {"from_logits": True, "label_smoothing": 0.1},
-        BINARY_TARGETS,
-        LOGITS,
-        binary(BINARY_TARGETS * 0.9 + 0.05, sigmoid(LOGITS)),
-    ),
-    "squared error": (losses.MeanSquaredError, {}, ONE_HOT, LOGITS, ((ONE_HOT - LOGITS) ** 2).mean(-1)),
+    "binary_crossentropy": (losses.BinaryCrossentropy, YES_NO, sigmoid, binary),
 }
 
 
-@pytest.mark.parametrize("case", PER_SAMPLE, ids=list(PER_SAMPLE))
-@pytest.mark.parametrize("dtype,tolerance", [("float32", 2e-5), ("float64", 1e-10)])
-def test_values_and_reductions(case, dtype, tolerance):
-    cls, options, targets, outputs, expected = PER_SAMPLE[case]
-    outputs = outputs.astype(dtype)
-    reductions = {
-        "none": expected,
-        None: expected,
-        "sum": expected.sum(),
-        "sum_over_batch_size": expected.mean(),
-        "mean": expected.mean(),
-    }
-    for reduction, value in reductions.items():
-        loss = cls(reduction=reduction, dtype=dtype, **options)
-        np.testing.assert_allclose(loss(targets, outputs), value, rtol=tolerance, err_msg=str(reduction))
-    weighted = {
-        "none": expected * WEIGHTS,
-        "sum": (expected * WEIGHTS).sum(),
-        "sum_over_batch_size": (expected * WEIGHTS).mean(),
-        "mean_with_sample_weight": (expected * WEIGHTS).sum() / WEIGHTS.sum(),
-    }
-    for reduction, value in weighted.items():
-        loss = cls(reduction=reduction, dtype=dtype, **options)
-        np.testing.assert_allclose(loss(targets, outputs, WEIGHTS), value, rtol=tolerance, err_msg=str(reduction))
-        column = loss(targets, outputs, WEIGHTS[:, None])
-        np.testing.assert_allclose(column, value, rtol=tolerance, err_msg=f"{reduction}, weights in a column")
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_crossentropies(name, from_logits):
+    cls, target, activation, reference = CASES[name]
+    output = LOGITS if from_logits else activation(LOGITS)
+    expected = reference(target, activation(LOGITS))
+    function = getattr(losses, name)
+    result = function(target, output, from_logits=from_logits)
+    assert result.shape == (6,) and result.dtype == "float64"
+    np.testing.assert_allclose(result, expected, rtol=1e-10)
+    loss = cls(from_logits=from_logits, dtype="float64")
+    assert loss(target, output) == pytest.approx(expected.mean(), rel=1e-10)
+    inside = traced(lambda t, o: loss(t, o), target, output)
+    np.testing.assert_allclose(inside, expected.mean(), rtol=1e-10)
 
 
-@pytest.mark.parametrize("case", PER_SAMPLE, ids=list(PER_SAMPLE))
-def test_gradients(case):
-    """By central differences, through the whole loss."""
-    cls, options, targets, outputs, _ = PER_SAMPLE[case]
-    loss = cls(dtype="float64", **options)
-    outputs = outputs.copy()
-    gradient = swiftbn.grad(lambda x: loss(targets, x))(outputs)
-    expected = np.empty_like(outputs)
-    step = 1e-6
-    for index in np.ndindex(outputs.shape):
-        kept = outputs[index]
-        outputs[index] = kept + step
-        above = loss(targets, outputs)
-        outputs[index] = kept - step
-        expected[index] = (above - loss(targets, outputs)) / (2 * step)
-        outputs[index] = kept
-    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
-
-
-@pytest.mark.parametrize("size", [1e4, 1e30])
-def test_extreme_logits_stay_finite(size):
-    logits = np.array([[size, -size, 0], [-size, size, 0]], "float32")
-    labels = np.array([0, 0])
-    loss = losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
-    np.testing.assert_allclose(loss(labels, logits), [0, 2 * size], rtol=1e-6)
-    gradient = swiftbn.grad(lambda x: ops.sum(loss(labels, x)))(logits)
-    np.testing.assert_allclose(gradient, [[0, 0, 0], [-1, 1, 0]], atol=1e-6)
-    loss = losses.BinaryCrossentropy(from_logits=True, reduction="none")
-    np.testing.assert_allclose(loss(np.array([[1.0], [0.0]], "float32"), logits[:, :1]), [0, 0], atol=1e-6)
-    np.testing.assert_allclose(loss(np.array([[0.0], [1.0]], "float32"), logits[:, :1]), [size, size], rtol=1e-6)
-
-
-def test_probabilities_of_softmax_are_taken_back_to_logits():
-    """A loss on softmax's output is as exact as one on logits, although the probability itself is 0."""
-    logits = np.array([[200.0, 0.0]], "float32")
-    loss = losses.SparseCategoricalCrossentropy()
-    gradient = swiftbn.grad(lambda x: loss(np.array([1]), ops.softmax(x)))(logits)
-    np.testing.assert_allclose(gradient, [[1, -1]], atol=1e-6)
-
-
-def test_configurations_and_names():
-    for cls, options, targets, outputs, _ in PER_SAMPLE.values():
-        loss = cls(name="mine", reduction="sum", **options)
-        config = loss.get_config()
-        assert config["name"] == "mine" and config["reduction"] == "sum"
-        for name, value in options.items():
-            assert config[name] == value
-        copy = losses.deserialize(losses.serialize(cls.from_config(config)))
-        assert type(copy) is cls and copy(targets, outputs) == loss(targets, outputs)
-    assert isinstance(losses.get("mse"), losses.MeanSquaredError)
-    assert isinstance(losses.get("sparse_categorical_crossentropy"), losses.SparseCategoricalCrossentropy)
-    assert isinstance(losses.get("BinaryCrossentropy"), losses.BinaryCrossentropy)
-    assert losses.get(None) is None
-
-
-def test_functions():
-    outputs = softmax(LOGITS)
-    expected = cross_entropy(ONE_HOT, outputs)
-    np.testing.assert_allclose(losses.sparse_categorical_crossentropy(LABELS, outputs), expected, rtol=1e-5)
-    np.testing.assert_allclose(losses.categorical_crossentropy(ONE_HOT, outputs), expected, rtol=1e-5)
+def test_probabilities_need_not_be_normalized():
+    weights = softmax(LOGITS) * 0.5
     np.testing.assert_allclose(
-        losses.mean_squared_error(ONE_HOT, LOGITS), ((ONE_HOT - LOGITS) ** 2).mean(-1), rtol=1e-5
+        losses.categorical_crossentropy(ONE_HOT, weights), categorical(ONE_HOT, softmax(LOGITS)), rtol=1e-10
     )
     np.testing.assert_allclose(
-        losses.binary_crossentropy(BINARY_TARGETS, LOGITS, from_logits=True),
-        binary(BINARY_TARGETS, sigmoid(LOGITS)),
-        rtol=1e-5,
+        losses.sparse_categorical_crossentropy(LABELS, weights), categorical(ONE_HOT, softmax(LOGITS)), rtol=1e-10
     )
 
 
-def test_own_losses():
-    class Scaled(losses.Loss):
-        def __init__(self, scale=2.0, **kwargs):
-            super().__init__(**kwargs)
-            self.scale = scale
+def test_class_numbers_of_any_integer_or_whole_float_dtype_and_columns():
+    expected = categorical(ONE_HOT, softmax(LOGITS))
+    for dtype in ("uint8", "int16", "int32", "int64", "float32"):
+        for labels in (LABELS.astype(dtype), LABELS[:, None].astype(dtype)):
+            result = losses.sparse_categorical_crossentropy(labels, LOGITS, from_logits=True)
+            np.testing.assert_allclose(result, expected, rtol=1e-10)
+    cube = LOGITS.reshape(2, 3, 4)
+    result = losses.sparse_categorical_crossentropy(LABELS.reshape(2, 3), cube, from_logits=True)
+    np.testing.assert_allclose(result, expected.reshape(2, 3), rtol=1e-10)
 
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.5, 1.0])
+def test_label_smoothing(smoothing):
+    soft = ONE_HOT * (1 - smoothing) + smoothing / 4
+    loss = losses.CategoricalCrossentropy(True, smoothing, dtype="float64")
+    assert loss(ONE_HOT, LOGITS) == pytest.approx(categorical(soft, softmax(LOGITS)).mean(), rel=1e-10)
+    soft = YES_NO * (1 - smoothing) + smoothing / 2
+    loss = losses.BinaryCrossentropy(True, smoothing, dtype="float64")
+    assert loss(YES_NO, LOGITS) == pytest.approx(binary(soft, sigmoid(LOGITS)).mean(), rel=1e-10)
+
+
+def test_binary_crossentropy_over_another_axis():
+    p = sigmoid(LOGITS)
+    expected = -(YES_NO * np.log(p) + (1 - YES_NO) * np.log(1 - p)).mean(0)
+    np.testing.assert_allclose(losses.binary_crossentropy(YES_NO, LOGITS, True, axis=0), expected, rtol=1e-10)
+
+
+def test_mean_squared_error():
+    expected = ((YES_NO - LOGITS) ** 2).mean(-1)
+    np.testing.assert_allclose(losses.mean_squared_error(YES_NO, LOGITS), expected, rtol=1e-12)
+    assert losses.MeanSquaredError(dtype="float64")(YES_NO, LOGITS) == pytest.approx(expected.mean(), rel=1e-12)
+    integers = losses.MeanSquaredError()(np.array([[1, 2]]), np.array([[3, 5]]))
+    assert integers == 6.5 and integers.dtype == "float32"
+
+
+@pytest.mark.parametrize("loss", [losses.mean_squared_error, losses.MeanSquaredError(dtype="float64", reduction=None)])
+def test_columns_meet_rows_without_broadcasting(loss):
+    rows = LOGITS[:, 0]
+    for a, b in ((rows, rows[:, None] + 1), (rows[:, None], rows + 1)):
+        np.testing.assert_allclose(loss(a, b), np.ones(6), rtol=1e-12)
+
+
+@pytest.mark.parametrize("magnitude", [30.0, 1e3, 1e4])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extreme_logits_stay_finite(magnitude, dtype):
+    logits = (np.eye(4)[(LABELS + 1) % 4] * magnitude).astype(dtype)
+    for name, target in (("categorical_crossentropy", ONE_HOT), ("sparse_categorical_crossentropy", LABELS)):
+        function = getattr(losses, name)
+        right = np.log(np.exp(-magnitude) * 3 + 1) + magnitude
+        np.testing.assert_allclose(function(target, logits, from_logits=True), np.full(6, right), rtol=1e-5)
+        gradient = swiftbn.grad(lambda x, t=target, f=function: ops.sum(f(t, x, from_logits=True)))(logits)
+        np.testing.assert_allclose(gradient, softmax(logits.astype("float64")) - ONE_HOT, atol=1e-6)
+    wide = np.array([[magnitude, -magnitude], [-magnitude, magnitude]], dtype)
+    wrong = np.array([[0.0, 1.0], [1.0, 0.0]])
+    np.testing.assert_allclose(losses.binary_crossentropy(wrong, wide, True), [magnitude] * 2, rtol=1e-5)
+    tail = np.log1p(np.exp(-magnitude))
+    np.testing.assert_allclose(losses.binary_crossentropy(1 - wrong, wide, True), [tail] * 2, rtol=1e-5)
+    gradient = swiftbn.grad(lambda x: ops.sum(losses.binary_crossentropy(wrong, x, True)))(wide)
+    np.testing.assert_allclose(gradient, np.sign(wide) / 2, atol=1e-6)
+
+
+def test_certain_probabilities_are_clipped():
+    clipped = -np.log(1e-7)
+    one, zero = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+    np.testing.assert_allclose(losses.categorical_crossentropy(one, zero), [clipped], rtol=1e-6)
+    np.testing.assert_allclose(losses.sparse_categorical_crossentropy([0], zero), [clipped], rtol=1e-6)
+    np.testing.assert_allclose(losses.binary_crossentropy(one, zero), [clipped], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_activation_before_a_loss_is_taken_back(name, dtype):
+    """In a program the loss of softmax or sigmoid outputs is computed from logits, also across a change of dtype."""
+    cls, target, _, _ = CASES[name]
+    loss = cls(dtype=dtype)
+    activation = ops.sigmoid if name.startswith("binary") else ops.softmax
+    logits = LOGITS * 200
+    expected = traced(lambda x: cls(from_logits=True, dtype="float64")(target, x), logits)
+    found = traced(lambda x: loss(target, activation(x)), logits)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert expected > 20
+
+
+@pytest.mark.parametrize("name", [*CASES, "mean_squared_error"])
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_gradients(name, from_logits):
+    function = getattr(losses, name)
+    if name == "mean_squared_error":
+        check_gradient(function, YES_NO, LOGITS)
+        return
+    _, target, activation, _ = CASES[name]
+    output = LOGITS if from_logits else activation(LOGITS / 4)
+    check_gradient(lambda x: function(target, x, from_logits=from_logits), output)
+
+
+WEIGHTS = RANDOM.uniform(0.1, 2, size=6)
+PER_SAMPLE = ((YES_NO - LOGITS) ** 2).mean(-1)
+REDUCED = [
+    ("sum_over_batch_size", PER_SAMPLE.mean(), (PER_SAMPLE * WEIGHTS).mean()),
+    ("mean", PER_SAMPLE.mean(), (PER_SAMPLE * WEIGHTS).mean()),
+    ("sum", PER_SAMPLE.sum(), (PER_SAMPLE * WEIGHTS).sum()),
+    ("mean_with_sample_weight", PER_SAMPLE.mean(), (PER_SAMPLE * WEIGHTS).sum() / WEIGHTS.sum()),
+    ("none", PER_SAMPLE, PER_SAMPLE * WEIGHTS),
+    (None, PER_SAMPLE, PER_SAMPLE * WEIGHTS),
+]
+
+
+@pytest.mark.parametrize("reduction, plain, weighted", REDUCED, ids=[str(case[0]) for case in REDUCED])
+def test_reductions_and_sample_weights(reduction, plain, weighted):
+    loss = losses.MeanSquaredError(reduction=reduction, dtype="float64")
+    np.testing.assert_allclose(loss(YES_NO, LOGITS), plain, rtol=1e-12)
+    np.testing.assert_allclose(loss(YES_NO, LOGITS, sample_weight=WEIGHTS), weighted, rtol=1e-12)
+    np.testing.assert_allclose(loss(YES_NO, LOGITS, sample_weight=WEIGHTS[:, None]), weighted, rtol=1e-12)
+    inside = traced(lambda y, p, w: loss(y, p, sample_weight=w), YES_NO, LOGITS, WEIGHTS)
+    np.testing.assert_allclose(inside, weighted, rtol=1e-12)
+
+
+def test_weights_of_samples_and_of_elements():
+    cube, zeros = LOGITS.reshape(2, 3, 4), np.zeros((2, 3, 4))
+    squares = (cube**2).mean(-1)
+    loss = losses.MeanSquaredError(dtype="float64")
+    by_sample, by_element = WEIGHTS[:2], WEIGHTS.reshape(2, 3)
+    assert loss(zeros, cube, by_sample) == pytest.approx((squares * by_sample[:, None]).mean(), rel=1e-12)
+    assert loss(zeros, cube, by_element) == pytest.approx((squares * by_element).mean(), rel=1e-12)
+    assert loss(zeros, cube, 2.0) == pytest.approx(2 * squares.mean(), rel=1e-12)
+    with pytest.raises(ValueError, match=r"6, 4|6\b.*\b5"):
+        loss(YES_NO, LOGITS, np.ones(5))
+
+
+def test_weights_that_are_all_zero_give_zero():
+    for reduction in ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"):
+        loss = losses.MeanSquaredError(reduction=reduction)
+        assert loss(YES_NO, LOGITS, sample_weight=np.zeros(6)) == 0
+
+
+def test_computation_is_in_the_dtype_of_the_loss():
+    assert losses.MeanSquaredError()(YES_NO, LOGITS).dtype == "float32"
+    assert losses.MeanSquaredError(dtype="float64")(YES_NO, LOGITS.astype("float32")).dtype == "float64"
+
+    class Watching(losses.Loss):
         def call(self, y_true, y_pred):
-            return ops.mean(ops.abs(y_true - y_pred), axis=-1) * self.scale
+            assert y_true.dtype == y_pred.dtype == "float32"
+            return y_pred
 
-    expected = 2 * np.abs(ONE_HOT - LOGITS).mean(-1)
-    np.testing.assert_allclose(Scaled()(ONE_HOT, LOGITS), expected.mean(), rtol=1e-5)
-    np.testing.assert_allclose(Scaled(reduction=None)(ONE_HOT, LOGITS), expected, rtol=1e-5)
-    with pytest.raises(ValueError, match="Unknown loss 'Scaled'"):
-        losses.deserialize("Scaled")
-    assert isinstance(losses.deserialize("Scaled", custom_objects={"Scaled": Scaled}), Scaled)
+    Watching()(YES_NO, LOGITS)
+    with pytest.raises(ValueError, match="dtype='float16'"):
+        losses.MeanSquaredError(dtype="float16")
 
 
-@pytest.mark.parametrize(
-    "make,text",
-    [
-        (lambda: losses.MeanSquaredError(reduction="average"), "reduction='?average'?"),
-        (lambda: losses.CategoricalCrossentropy(label_smoothing=1.5), "label_smoothing=1.5"),
-        (lambda: losses.BinaryCrossentropy(label_smoothing=-0.1), "label_smoothing=-0.1"),
-        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=3), "ignore_class=None is supported.*3"),
-        (lambda: losses.get("nothing"), "Unknown loss 'nothing', expected one of binary_crossentropy"),
-    ],
-)
-def test_bad_arguments(make, text):
-    with pytest.raises(ValueError, match=text):
-        make()
+def distance(y_true, y_pred):
+    return ops.sum(ops.abs(ops.subtract(y_true, y_pred)), axis=-1)
 
 
-@pytest.mark.parametrize("label", [-1, 5])
-def test_labels_out_of_range(label):
-    labels = LABELS.copy()
-    labels[3] = label
-    with pytest.raises(ValueError, match=f"{label}.*0..<5|{label}.*range"):
-        losses.SparseCategoricalCrossentropy(from_logits=True)(labels, LOGITS)
+def test_subclasses_and_wrapped_functions():
+    class Distance(losses.Loss):
+        def call(self, y_true, y_pred):
+            return distance(y_true, y_pred)
+
+    expected = np.abs(YES_NO - LOGITS).sum(-1).mean()
+    for loss in (Distance(dtype="float64"), losses.LossFunctionWrapper(distance, dtype="float64")):
+        assert loss(YES_NO, LOGITS) == pytest.approx(expected, rel=1e-12)
+    assert Distance().name.startswith("distance")
+    with pytest.raises(NotImplementedError, match="Loss has to define call"):
+        losses.Loss()(YES_NO, LOGITS)
 
 
-def test_shapes_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"\(7, 5\).*\(7, 4\)|\(7, 4\).*\(7, 5\)"):
-        losses.CategoricalCrossentropy()(ONE_HOT[:, :4], LOGITS)
+CONFIGURED = [
+    losses.MeanSquaredError(reduction="sum", name="m"),
+    losses.BinaryCrossentropy(True, 0.25, 0, "none", "b"),
+    losses.CategoricalCrossentropy(True, 0.25, reduction=None),
+    losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean"),
+]
+
+
+@pytest.mark.parametrize("loss", CONFIGURED, ids=lambda loss: type(loss).__name__)
+def test_configuration(loss):
+    config = loss.get_config()
+    copy = type(loss).from_config(config)
+    assert copy.get_config() == config and copy.name == loss.name and copy.reduction == loss.reduction
+    again = losses.deserialize(losses.serialize(loss))
+    assert type(again) is type(loss) and again.get_config() == config
+    target = LABELS if isinstance(loss, losses.SparseCategoricalCrossentropy) else ONE_HOT
+    np.testing.assert_array_equal(again(target, LOGITS), loss(target, LOGITS))
+
+
+def test_configuration_of_wrapped_functions():
+    loss = losses.LossFunctionWrapper(losses.binary_crossentropy, name="b", from_logits=True)
+    again = losses.deserialize(losses.serialize(loss))
+    assert again.fn is losses.binary_crossentropy and again.name == "b"
+    assert again(YES_NO, LOGITS) == loss(YES_NO, LOGITS)
+
+
+def test_names():
+    for name, (cls, *_) in CASES.items():
+        assert losses.get(name) is getattr(losses, name)
+        assert type(losses.get(cls.__name__)) is cls and losses.get(cls).name == name
+    assert all(losses.get(name) is losses.mean_squared_error for name in ("mse", "MSE", "mean_squared_error"))
+    assert losses.get("bce") is losses.get("BCE") is losses.binary_crossentropy
+    loss = losses.MeanSquaredError()
+    assert losses.get(loss) is loss and losses.get(distance) is distance and losses.get(None) is None
+
+
+BAD = [
+    (ValueError, lambda: losses.get("mean_sqared_error"), "Unknown loss 'mean_sqared_error'.*mean_squared_error"),
+    (ValueError, lambda: losses.get(7), "Expected a loss.*Received: 7"),
+    (ValueError, lambda: losses.MeanSquaredError(reduction="average"), "reduction='average'"),
+    (ValueError, lambda: losses.BinaryCrossentropy(label_smoothing=1.5), r"label_smoothing=1\.5"),
+    (ValueError, lambda: losses.CategoricalCrossentropy(label_smoothing="a"), "label_smoothing='a'"),
+    (ValueError, lambda: losses.CategoricalCrossentropy(label_smoothing=float("nan")), "label_smoothing=nan"),
+    (ValueError, lambda: losses.SparseCategoricalCrossentropy(ignore_class=1), "ignore_class=None.*Received: 1"),
+    (ValueError, lambda: losses.sparse_categorical_crossentropy(LABELS, LOGITS, ignore_class=2), "ignore_class"),
+    (ValueError, lambda: losses.categorical_crossentropy(ONE_HOT[:, :3], LOGITS), r"\(6, 3\).*\(6, 4\)"),
+    (ValueError, lambda: losses.categorical_crossentropy(LABELS[:, None], LOGITS), r"\(6, 1\).*sparse_cat"),
+    (ValueError, lambda: losses.categorical_crossentropy(ONE_HOT, LOGITS, axis=0), "axis=0"),
+    (ValueError, lambda: losses.sparse_categorical_crossentropy(ONE_HOT, LOGITS), r"\(6,\).*\(6, 4\)"),
+    (ValueError, lambda: losses.sparse_categorical_crossentropy(LABELS + 1, LOGITS), "label 4 at position"),
+    (ValueError, lambda: losses.binary_crossentropy(YES_NO[:1], LOGITS), r"\(1, 4\).*\(6, 4\)"),
+    (ValueError, lambda: losses.binary_crossentropy(YES_NO[:, :3], LOGITS), r"\(6, 3\).*\(6, 4\)"),
+    (ValueError, lambda: losses.mean_squared_error(YES_NO[:, :3], LOGITS), r"\(6, 3\).*\(6, 4\)"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BAD)))
+def test_errors(case):
+    kind, function, text = BAD[case]
+    with pytest.raises(kind, match=text):
+        function()

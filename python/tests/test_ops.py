@@ -526,3 +526,11 @@ def test_dropout_op():
     y = swiftbn.random.dropout(x, 0.25, seed=5)
     assert set(np.unique(y).tolist()) <= {0.0, np.float32(1 / 0.75).item()}
     assert abs((y == 0).mean() - 0.25) < 0.02
+
+
+def test_defaults_of_creation_and_concatenation():
+    a, b = np.ones((2, 3)), np.zeros((1, 3))
+    np.testing.assert_array_equal(ops.concatenate([a, b]), np.concatenate([a, b]))
+    np.testing.assert_array_equal(ops.identity(3, "float64"), np.eye(3))
+    assert ops.identity(2, dtype="int32").dtype == "int32"
+    np.testing.assert_array_equal(ops.arange(1, 4), [1, 2, 3])

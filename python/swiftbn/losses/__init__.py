@@ -16,11 +16,20 @@ from swiftbn.losses.losses import (
 )
 
 _CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy)
-_TABLE = _registry.by_name(_CLASSES, {"mse": MeanSquaredError, "MSE": MeanSquaredError})
+_FUNCTIONS = (binary_crossentropy, categorical_crossentropy, mean_squared_error, sparse_categorical_crossentropy)
+_TABLE = {
+    **{item.__name__: item for item in _CLASSES + _FUNCTIONS},
+    "bce": binary_crossentropy,
+    "BCE": binary_crossentropy,
+    "mse": mean_squared_error,
+    "MSE": mean_squared_error,
+}
 
 
 def get(identifier):
     """The loss of a name, configuration, function or object; None for None.
+
+    Names in snake case are functions (one value per sample), names of classes objects, as in Keras.
 
     Raises:
         ValueError: an unknown name.
@@ -34,8 +43,8 @@ def serialize(loss):
 
 
 def deserialize(name, custom_objects=None):
-    """The loss that `serialize` described."""
-    return _registry.deserialize(name, get, custom_objects)
+    """The loss that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(name, custom_objects, get)
 
 
 __all__ = [

@@ -6,7 +6,8 @@ import math
 
 from swiftbn import ops
 from swiftbn.config import floatx
-from swiftbn.dtypes import standardize_dtype
+from swiftbn.dtypes import is_float_dtype, standardize_dtype
+from swiftbn.ops._dispatch import dtype_of
 
 _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", None, "none")
 
@@ -45,14 +46,13 @@ def reduce_values(values, reduction, weight=None):
     if reduction == "sum":
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
-        spread = ops.add(ops.zeros_like(values), weight)
-        return ops.divide(total, ops.sum(spread))
+        return ops.divide_no_nan(total, ops.sum(ops.add(ops.zeros_like(values), weight)))
     return ops.divide(total, float(max(1, math.prod(values.shape))))
 
 
 class Loss:
     """A function of targets and outputs whose value is a number; subclasses define `call`, which returns one value per
-    sample.
+    sample. Outputs and fractional targets are brought into `dtype` first.
 
     Args:
         name: for messages and configurations.
@@ -77,9 +77,11 @@ class Loss:
         return self._dtype or floatx()
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        y_pred = ops.convert_to_tensor(y_pred)
+        y_pred = ops.cast(y_pred, self.dtype)
         y_true = ops.convert_to_tensor(y_true)
-        values = self.call(y_true, y_pred)
+        if is_float_dtype(dtype_of(y_true)):
+            y_true = ops.cast(y_true, self.dtype)
+        values = ops.cast(self.call(y_true, y_pred), self.dtype)
         weight = None
         if sample_weight is not None:
             values, weight = weighted(values, sample_weight)
@@ -108,4 +110,17 @@ class LossFunctionWrapper(Loss):
         return self.fn(*squeeze_or_expand(y_true, y_pred), **self._fn_kwargs)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), **self._fn_kwargs}
+        config = {**super().get_config(), **self._fn_kwargs}
+        if type(self) is LossFunctionWrapper:
+            from swiftbn.saving import serialize_keras_object
+
+            config["fn"] = serialize_keras_object(self.fn)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict):
+        if "fn" in config:
+            from swiftbn import losses
+
+            config = {**config, "fn": losses.get(config["fn"])}
+        return cls(**config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from swiftbn import ops
+from swiftbn.losses.base import squeeze_or_expand
 
 
 def _smoothing(value) -> float:
@@ -77,5 +78,5 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
 
 def mean_squared_error(y_true, y_pred):
     """The mean over the last axis of (y_true - y_pred)²."""
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_true, y_pred = squeeze_or_expand(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
     return ops.mean(ops.square(ops.subtract(ops.cast(y_true, y_pred.dtype), y_pred)), axis=-1)

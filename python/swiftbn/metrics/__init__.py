@@ -45,6 +45,8 @@ _CLASSES = (
 _TABLE = _registry.by_name(
     _CLASSES,
     {
+        "bce": BinaryCrossentropy,
+        "BCE": BinaryCrossentropy,
         "mse": MeanSquaredError,
         "MSE": MeanSquaredError,
         "mae": MeanAbsoluteError,
@@ -71,8 +73,8 @@ def serialize(metric):
 
 
 def deserialize(config, custom_objects=None):
-    """The metric that `serialize` described."""
-    return _registry.deserialize(config, get, custom_objects)
+    """The metric that `serialize` described; `custom_objects` maps names to classes and functions."""
+    return _registry.deserialize(config, custom_objects, get)
 
 
 __all__ = [cls.__name__ for cls in _CLASSES] + [

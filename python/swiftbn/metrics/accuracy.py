@@ -14,11 +14,10 @@ def accuracy(y_true, y_pred):
 
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
-    """The mean over the last axis of whether output > threshold equals the target."""
+    """1 where (output > threshold) equals the target, else 0."""
     y_true, y_pred = aligned(y_true, y_pred)
     guess = ops.cast(ops.greater(y_pred, threshold), floatx())
-    equal = ops.cast(ops.equal(ops.cast(y_true, floatx()), guess), floatx())
-    return ops.mean(equal, axis=-1) if len(equal.shape) else equal
+    return ops.cast(ops.equal(ops.cast(y_true, floatx()), guess), floatx())
 
 
 def categorical_accuracy(y_true, y_pred):
@@ -48,9 +47,14 @@ def _in_top_k(y_pred, chosen, k):
     return ops.cast(ops.less(larger, float(k)), floatx())
 
 
-def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
-    """Whether the output of the target's class is among the k largest."""
+def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False):
+    """Whether the output of the target's class is among the k largest; with `from_sorted_ids` the outputs are class
+    numbers, best first.
+    """
     y_true, y_pred = _class_numbers(y_true, y_pred)
+    if from_sorted_ids:
+        best = ops.equal(ops.expand_dims(ops.cast(y_true, y_pred.dtype), -1), y_pred[..., :k])
+        return ops.cast(ops.any(best, axis=-1), floatx())
     mask = ops.one_hot(ops.cast(y_true, "int64"), y_pred.shape[-1], dtype=y_pred.dtype)
     return _in_top_k(y_pred, ops.sum(ops.multiply(mask, y_pred), axis=-1, keepdims=True), k)
 
@@ -58,6 +62,11 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
 def top_k_categorical_accuracy(y_true, y_pred, k=5):
     """Whether the output where the target is largest is among the k largest."""
     return sparse_top_k_categorical_accuracy(ops.argmax(ops.convert_to_tensor(y_true), axis=-1), y_pred, k)
+
+
+def _check_k(metric, k) -> None:
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ValueError(f"{type(metric).__name__}: expected k to be an integer >= 1. Received: k={k!r}")
 
 
 class Accuracy(MeanMetricWrapper):
@@ -71,8 +80,8 @@ class BinaryAccuracy(MeanMetricWrapper):
     """Part of outputs on the right side of a threshold."""
 
     def __init__(self, name="binary_accuracy", dtype=None, threshold=0.5):
-        if threshold is not None and not 0 < threshold < 1:
-            raise ValueError(f"BinaryAccuracy: expected threshold between 0 and 1. Received: threshold={threshold}")
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+            raise ValueError(f"BinaryAccuracy: expected threshold between 0 and 1. Received: threshold={threshold!r}")
         super().__init__(binary_accuracy, name=name, dtype=dtype, threshold=threshold)
 
 
@@ -94,11 +103,21 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
     """Part of samples whose class is among the k largest outputs, for one-hot targets."""
 
     def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
+        _check_k(self, k)
         super().__init__(top_k_categorical_accuracy, name=name, dtype=dtype, k=k)
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """Part of samples whose class is among the k largest outputs, for class numbers."""
 
-    def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None):
-        super().__init__(sparse_top_k_categorical_accuracy, name=name, dtype=dtype, k=k)
+    def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None, from_sorted_ids=False):
+        _check_k(self, k)
+        super().__init__(
+            sparse_top_k_categorical_accuracy, name=name, dtype=dtype, k=k, from_sorted_ids=from_sorted_ids
+        )
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        if not config["from_sorted_ids"]:
+            del config["from_sorted_ids"]
+        return config

@@ -7,7 +7,7 @@ import numpy as np
 from swiftbn import initializers, naming, ops
 from swiftbn.config import floatx
 from swiftbn.dtypes import standardize_dtype
-from swiftbn.losses.base import squeeze_or_expand, weighted
+from swiftbn.losses.base import squeeze_or_expand
 from swiftbn.variable import Variable
 
 
@@ -42,7 +42,7 @@ class Metric:
         return variable
 
     def add_weight(self, shape=(), initializer=None, dtype=None, name=None) -> Variable:
-        """As `add_variable`, by default a scalar 0."""
+        """The same; a number that begins with 0 unless told otherwise."""
         return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype, name)
 
     def update_state(self, *args, **kwargs):
@@ -74,6 +74,27 @@ class Metric:
         return f"<{type(self).__name__} name={self.name}>"
 
 
+def per_sample(values, sample_weight, reduce, dtype: str) -> tuple:
+    """One value per sample, times its weight, and the weights (or None); `reduce` is applied to the other axes.
+
+    Weights may have fewer axes than the values, which are reduced to them first.
+    """
+    values = ops.cast(values, dtype)
+    weight = None
+    if sample_weight is not None:
+        values, weight = squeeze_or_expand(values, ops.cast(sample_weight, dtype))
+        rank = len(weight.shape)
+        if len(values.shape) > rank:
+            values = reduce(values, axis=tuple(range(rank, len(values.shape))))
+        weight = ops.broadcast_to(weight, values.shape)
+        values = ops.multiply(values, weight)
+        if rank > 1:
+            weight = reduce(weight, axis=tuple(range(1, rank)))
+    if len(values.shape) > 1:
+        values = reduce(values, axis=tuple(range(1, len(values.shape))))
+    return values, weight
+
+
 class Sum(Metric):
     """The sum of values, each times its weight."""
 
@@ -82,9 +103,7 @@ class Sum(Metric):
         self.total = self.add_variable((), "zeros", name="total")
 
     def update_state(self, values, sample_weight=None):
-        values = ops.cast(ops.convert_to_tensor(values), self.dtype)
-        if sample_weight is not None:
-            values, _ = weighted(values, sample_weight)
+        values, _ = per_sample(values, sample_weight, ops.sum, self.dtype)
         self.total.assign_add(ops.sum(values))
 
     def result(self):
@@ -100,23 +119,16 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, values, sample_weight=None):
-        values = ops.cast(ops.convert_to_tensor(values), self.dtype)
-        if sample_weight is None:
-            self.total.assign_add(ops.sum(values))
-            self.count.assign_add(float(np.prod(values.shape)))
-            return
-        sample_weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
-        # Axes that the weights do not have are averaged first.
-        while len(values.shape) > len(sample_weight.shape):
-            values = ops.mean(values, axis=-1)
-        values, weight = weighted(values, sample_weight)
+        values, weight = per_sample(values, sample_weight, ops.mean, self.dtype)
         self.total.assign_add(ops.sum(values))
-        self.count.assign_add(ops.sum(ops.add(ops.zeros_like(values), weight)))
+        if weight is not None:
+            self.count.assign_add(ops.sum(weight))
+        else:
+            self.count.assign_add(float(values.shape[0]) if values.shape else 1.0)
 
     def result(self):
         """The mean, 0 before the first value."""
-        total, count = self.total.value, self.count.value
-        return ops.divide(total, ops.where(ops.equal(count, 0.0), ops.ones_like(count), count))
+        return ops.divide_no_nan(self.total.value, self.count.value)
 
 
 class MeanMetricWrapper(Mean):
@@ -142,9 +154,11 @@ class MeanMetricWrapper(Mean):
     @classmethod
     def from_config(cls, config: dict):
         if "fn" in config:
-            from swiftbn.saving import deserialize_keras_object
+            from swiftbn.saving import deserialize_keras_object, serialization
 
-            config = {**config, "fn": deserialize_keras_object(config["fn"])}
+            fn = config["fn"]
+            fn = serialization.own_function(fn) if isinstance(fn, str) else deserialize_keras_object(fn)
+            config = {**config, "fn": fn}
         return cls(**config)
 
 

@@ -12,21 +12,11 @@ def mean_absolute_error(y_true, y_pred):
     return ops.mean(ops.abs(ops.subtract(ops.cast(y_true, y_pred.dtype), y_pred)), axis=-1)
 
 
-def mean_squared_error(y_true, y_pred):
-    """The mean over the last axis of (y_true - y_pred)²."""
-    return losses.mean_squared_error(*aligned(y_true, y_pred))
-
-
-def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0):
-    """See `losses.binary_crossentropy`."""
-    return losses.binary_crossentropy(*aligned(y_true, y_pred), from_logits, label_smoothing)
-
-
 class MeanSquaredError(MeanMetricWrapper):
     """The mean of (y_true - y_pred)²."""
 
     def __init__(self, name="mean_squared_error", dtype=None):
-        super().__init__(mean_squared_error, name=name, dtype=dtype)
+        super().__init__(losses.mean_squared_error, name=name, dtype=dtype)
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
@@ -56,7 +46,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
     def __init__(self, name="binary_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
         super().__init__(
-            binary_crossentropy,
+            losses.binary_crossentropy,
             name=name,
             dtype=dtype,
             from_logits=from_logits,
@@ -84,6 +74,10 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     def __init__(
         self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None, axis=-1
     ):
+        if ignore_class is not None:
+            raise ValueError(
+                f"SparseCategoricalCrossentropy: only ignore_class=None is supported. Received: {ignore_class!r}"
+            )
         super().__init__(
             losses.sparse_categorical_crossentropy,
             name=name,

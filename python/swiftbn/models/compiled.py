@@ -180,8 +180,8 @@ def _metric_groups(metrics, names: list) -> list:
 
 
 def _loss_name(loss) -> str:
-    if isinstance(loss, _FunctionLoss):
-        return getattr(loss.function, "__name__", "")
+    if type(loss) is losses_module.LossFunctionWrapper:
+        return loss.name
     return type(loss).__name__
 
 
@@ -191,25 +191,9 @@ def _make_loss(identifier, output, target_rank: int):
     if identifier in ("crossentropy", "ce") if isinstance(identifier, str) else False:
         identifier = _by_shape(target_rank, None, output, "crossentropy")
     loss = losses_module.get(identifier)
-    return loss if isinstance(loss, losses_module.Loss) else _FunctionLoss(loss)
-
-
-class _FunctionLoss:
-    """The (sample-weighted) sum of a function's values divided by their number."""
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, target, output, sample_weight=None):
-        values = ops.convert_to_tensor(self.function(target, output))
-        if sample_weight is not None:
-            sample_weight = ops.cast(sample_weight, "float32")
-            while len(sample_weight.shape) < len(values.shape):
-                sample_weight = ops.expand_dims(sample_weight, -1)
-            while len(sample_weight.shape) > len(values.shape) and sample_weight.shape[-1] == 1:
-                sample_weight = ops.squeeze(sample_weight, -1)
-            values = ops.multiply(values, sample_weight)
-        return ops.mean(values)
+    if isinstance(loss, losses_module.Loss):
+        return loss
+    return losses_module.LossFunctionWrapper(loss, name=getattr(loss, "__name__", type(loss).__name__))
 
 
 def _make_metric(identifier, target, output):

@@ -86,16 +86,17 @@ def full_like(x, fill_value, dtype=None):
 
 
 def arange(start, stop=None, step=None, dtype=None) -> np.ndarray:
-    """start, start + step (1), … below stop; int32 when all three are integers, else `floatx()`."""
+    """start, start + step, … below stop; int32 when all three are integers, else `floatx()`."""
+    step = 1 if step is None else step
     if dtype is None:
         whole = all(isinstance(v, (int, np.integer)) for v in (start, stop, step) if v is not None)
         dtype = "int32" if whole else None
     return np.arange(start, stop, step, standardize_dtype(dtype))
 
 
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
-    """`num` evenly spaced numbers from start to stop; with `retstep` also their distance."""
-    return np.linspace(start, stop, num, endpoint, retstep, standardize_dtype(dtype), axis)
+def linspace(start, stop, num: int = 50, endpoint: bool = True, dtype=None) -> np.ndarray:
+    """`num` evenly spaced numbers from start to stop."""
+    return np.linspace(start, stop, num, endpoint, dtype=standardize_dtype(dtype))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype=None) -> np.ndarray:
@@ -104,5 +105,5 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype=None) -> np.ndarray:
 
 
 def identity(n: int, dtype=None) -> np.ndarray:
-    """The n × n identity matrix."""
-    return np.identity(n, standardize_dtype(dtype))
+    """The n × n matrix of 1 on the diagonal, 0 elsewhere."""
+    return eye(n, dtype=dtype)

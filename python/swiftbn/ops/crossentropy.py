@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from swiftbn.config import epsilon as fuzz_factor
+from swiftbn.dtypes import is_float_dtype
 from swiftbn.operation import operation
 from swiftbn.ops._dispatch import call, dtype_of, promote, resolve, to_dtype, to_float
-from swiftbn.ops.elementwise import (
-    abs,
-    add,
-    clip,
-    divide,
-    exp,
-    log,
-    log1p,
-    maximum,
-    multiply,
-    negative,
-    subtract,
-)
+from swiftbn.ops.elementwise import add, clip, divide, log, multiply, negative, subtract
+from swiftbn.ops.nn import softplus
 from swiftbn.ops.reduction import sum as reduce_sum
 from swiftbn.ops.shaping import squeeze
 from swiftbn.tensor import Tensor
@@ -30,14 +20,27 @@ def logits_of(probabilities, activation: str):
     """
     if not isinstance(probabilities, Tensor):
         return None
-    graph = probabilities._trace.graph
-    name, inputs = graph.producer(probabilities._index)
-    return Tensor(probabilities._trace, inputs[0]) if name == activation else None
+    trace = probabilities._trace
+    name, inputs = trace.graph.producer(probabilities._index)
+    # What was narrowed or widened since is still the same function of the logits.
+    if name == "cast" and is_float_dtype(Tensor(trace, inputs[0]).dtype):
+        logits = logits_of(Tensor(trace, inputs[0]), activation)
+        return None if logits is None else to_dtype(logits, dtype_of(probabilities))
+    return Tensor(trace, inputs[0]) if name == activation else None
 
 
 def _check_last_axis(name: str, axis: int, rank: int) -> None:
     if axis not in (-1, rank - 1):
         raise ValueError(f"{name}: only the last axis is supported. Received: axis={axis} for rank {rank}")
+
+
+def _check_same_shape(name: str, target, output) -> None:
+    known = zip(target.shape, output.shape, strict=False)
+    if len(target.shape) != len(output.shape) or any(a != b for a, b in known if a is not None and b is not None):
+        raise ValueError(
+            f"{name}: expected target and output of the same shape. "
+            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+        )
 
 
 @operation
@@ -48,13 +51,7 @@ def categorical_crossentropy(target, output, from_logits: bool = False, axis: in
         ValueError: shapes differ, or another axis than the last.
     """
     target, output = promote(target, output, to_float=True)
-    if len(target.shape) != len(output.shape) or any(
-        a != b for a, b in zip(target.shape, output.shape, strict=False) if a is not None and b is not None
-    ):
-        raise ValueError(
-            "categorical_crossentropy: expected target and output of the same shape. "
-            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
-        )
+    _check_same_shape("categorical_crossentropy", target, output)
     _check_last_axis("categorical_crossentropy", axis, len(output.shape))
     logits = output if from_logits else logits_of(output, "softmax")
     if logits is not None:
@@ -97,13 +94,18 @@ def sparse_categorical_crossentropy(target, output, from_logits: bool = False, a
 
 @operation
 def binary_crossentropy(target, output, from_logits: bool = False):
-    """-target·log(output) - (1 - target)·log(1 - output), element by element."""
+    """-target·log(output) - (1 - target)·log(1 - output), element by element.
+
+    Raises:
+        ValueError: shapes differ.
+    """
     target, output = promote(target, output, to_float=True)
+    _check_same_shape("binary_crossentropy", target, output)
     logits = output if from_logits else logits_of(output, "sigmoid")
     if logits is not None:
-        # max(l, 0) - l·t + log(1 + exp(-|l|))
-        positive = maximum(logits, 0.0)
-        return add(subtract(positive, multiply(logits, target)), log1p(exp(negative(abs(logits)))))
+        # Exact for both targets at any logit, and smooth: max(l, 0) - l·t + log(1 + exp(-|l|)) is not, at l = 0.
+        one = multiply(target, softplus(negative(logits)))
+        return add(one, multiply(subtract(1.0, target), softplus(logits)))
     output = clip(output, fuzz_factor(), 1.0 - fuzz_factor())
     one = multiply(subtract(1.0, target), log(subtract(1.0, output)))
     return negative(add(multiply(target, log(output)), one))

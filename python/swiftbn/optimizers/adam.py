@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swiftbn.ops._dispatch import call
-from swiftbn.optimizers.base import Optimizer, checked_number
+from swiftbn.optimizers._checks import checked_flag, checked_number
+from swiftbn.optimizers.base import Optimizer
 
 
 class Adam(Optimizer):
@@ -53,7 +54,7 @@ class Adam(Optimizer):
         self.beta_1 = checked_number(self, "beta_1", beta_1, 0.0, 1.0)
         self.beta_2 = checked_number(self, "beta_2", beta_2, 0.0, 1.0)
         self.epsilon = checked_number(self, "epsilon", epsilon)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad = checked_flag(self, "amsgrad", amsgrad)
 
     # Decay happens inside the same pass over the weight.
     _decays_in_update = True

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from swiftbn import naming, ops
 from swiftbn.config import floatx
+from swiftbn.optimizers import _gradients
+from swiftbn.optimizers._checks import checked_number
 from swiftbn.optimizers.schedules import LearningRateSchedule
 from swiftbn.trace import current_trace
 from swiftbn.variable import Variable
-
-
-def checked_number(optimizer, name: str, value, low=0.0, high=math.inf, open_high: bool = True) -> float:
-    """The value as a float; ValueError names the optimizer, the argument and its range."""
-    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not good or not low <= value <= high or (open_high and value == high):
-        end = "" if high == math.inf else f" and {'<' if open_high else '<='} {high}"
-        kind = type(optimizer).__name__
-        raise ValueError(f"{kind}: expected {name} to be a number >= {low}{end}. Received: {name}={value!r}")
-    return float(value)
 
 
 class Optimizer:
@@ -33,7 +23,7 @@ class Optimizer:
         learning_rate: a number or a `LearningRateSchedule`.
         weight_decay: before each update every weight shrinks by learning_rate·weight_decay of itself.
         clipnorm: longest gradient of a variable; clipvalue: largest element of a gradient; global_clipnorm: longest
-            vector of all gradients together. At most one of the three.
+            vector of all gradients together. At most one of the three; 0 clips nothing.
         use_ema, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps: only their defaults.
         name: for messages and variables' paths.
 
@@ -67,15 +57,10 @@ class Optimizer:
                 raise ValueError(f"{kind}: only {argument}={only} is supported. Received: {argument}={value!r}")
         clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         for argument, value in {"weight_decay": weight_decay, **clipping}.items():
-            if value is not None:
-                checked_number(self, argument, value)
+            setattr(self, argument, None if value is None else checked_number(self, argument, value))
         if sum(value is not None for value in clipping.values()) > 1:
             raise ValueError(f"{kind}: expected at most one of {', '.join(clipping)}. Received: {clipping}")
         self.name = name or naming.auto_name(kind)
-        self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
         self.ema_momentum = ema_momentum
         self.built = False
         self._excluded: set[int] = set()
@@ -124,7 +109,9 @@ class Optimizer:
             raise TypeError(
                 f"{type(self).__name__} was made with a LearningRateSchedule, so its learning rate cannot be set"
             )
-        self._learning_rate.assign(np.array(checked_number(self, "learning_rate", float(value)), floatx()))
+        if isinstance(value, (np.ndarray, Variable)) and value.shape == ():
+            value = float(value)
+        self._learning_rate.assign(np.array(checked_number(self, "learning_rate", value), floatx()))
 
     def build(self, variables) -> None:
         """Takes the variables to train; later calls check that they are the same."""
@@ -158,18 +145,31 @@ class Optimizer:
         self._variables.append(slot)
         return slot
 
-    def add_optimizer_variables(self, variables, names):
-        """Slots for each variable: a list for one name, a tuple of lists for several, made weight by weight."""
-        single = isinstance(names, str)
-        names = [names] if single else list(names)
+    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
+        """Slots for each variable: a list for one name, a tuple of lists for several, made weight by weight.
+
+        There is one initializer for all, or one for each name.
+        """
+        single = isinstance(name, str)
+        names = [name] if single else list(name)
+        several = isinstance(initializer, (list, tuple))
+        initializers = list(initializer) if several else [initializer] * len(names)
+        if len(initializers) != len(names):
+            raise ValueError(
+                f"add_optimizer_variables: expected {len(names)} initializers. Received: {len(initializers)}"
+            )
         slots: tuple = tuple([] for _ in names)
-        for variable in variables:
-            for place, name in zip(slots, names, strict=True):
-                place.append(self.add_variable_from_reference(variable, name))
+        for variable in trainable_variables:
+            for place, each, first in zip(slots, names, initializers, strict=True):
+                place.append(self.add_variable_from_reference(variable, each, first))
         return slots[0] if single else slots
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:
-        """Weights that `weight_decay` leaves alone, by object."""
+        """Weights that `weight_decay` leaves alone, by object; to be called before the optimizer is built."""
+        if self.built:
+            raise ValueError(
+                f"Optimizer '{self.name}' is built; expected exclude_from_weight_decay() to be called before"
+            )
         if var_names is not None:
             raise ValueError("exclude_from_weight_decay: only var_list is supported. Received: var_names")
         self._excluded = {id(variable) for variable in var_list or []}
@@ -180,25 +180,31 @@ class Optimizer:
     # Updates
 
     def apply(self, grads, trainable_variables=None) -> None:
-        """Updates variables from their gradients, then applies constraints and counts the step."""
+        """Updates variables from their gradients, then applies constraints and counts the step.
+
+        Variables without a gradient (None) stay as they are, with a warning.
+
+        Raises:
+            ValueError: numbers or shapes of gradients that do not fit, or no gradient at all; nothing is changed then.
+        """
         grads = list(grads)
+        if not grads:
+            return
         if trainable_variables is None:
+            if not self.built:
+                raise ValueError(
+                    f"Optimizer '{self.name}': expected variables, or build(variables) to be called before. "
+                    f"Received: {len(grads)} gradients alone"
+                )
             trainable_variables = self._trainable_variables
         trainable_variables = list(trainable_variables)
         if len(grads) != len(trainable_variables):
             raise ValueError(
                 f"Optimizer '{self.name}': expected {len(trainable_variables)} gradients. Received: {len(grads)}"
             )
-        if not grads:
-            return
-        for gradient, variable in zip(grads, trainable_variables, strict=True):
-            if tuple(getattr(gradient, "shape", ())) != tuple(variable.shape):
-                raise ValueError(
-                    f"Optimizer '{self.name}': expected a gradient of shape {tuple(variable.shape)} for "
-                    f"{variable.path}. Received: shape {tuple(getattr(gradient, 'shape', ()))}"
-                )
         self.build(trainable_variables)
-        grads = self._clip(grads)
+        grads, trainable_variables = _gradients.checked(self, grads, trainable_variables)
+        grads = _gradients.clipped(self, grads)
         rate = self.learning_rate
         for variable in trainable_variables:
             if self.weight_decay and id(variable) not in self._excluded and not self._decays_in_update:
@@ -224,24 +230,6 @@ class Optimizer:
     def _step_number(self, dtype: str):
         """The number of this update, counted from 1."""
         return ops.add(ops.cast(self._iterations, dtype), 1.0)
-
-    def _clip(self, grads) -> list:
-        if self.clipvalue is not None:
-            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
-        if self.clipnorm is not None:
-            return [self._shortened(g, ops.sqrt(ops.sum(ops.square(g))), self.clipnorm) for g in grads]
-        if self.global_clipnorm is not None:
-            total = None
-            for gradient in grads:
-                squares = ops.sum(ops.square(gradient))
-                total = squares if total is None else ops.add(total, ops.cast(squares, total.dtype))
-            norm = ops.sqrt(total)
-            return [self._shortened(g, norm, self.global_clipnorm) for g in grads]
-        return grads
-
-    @staticmethod
-    def _shortened(gradient, norm, longest):
-        return ops.multiply(gradient, ops.divide(longest, ops.cast(ops.maximum(norm, longest), gradient.dtype)))
 
     # Configuration
 

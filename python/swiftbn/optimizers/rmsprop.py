@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swiftbn.ops._dispatch import call
-from swiftbn.optimizers.base import Optimizer, checked_number
+from swiftbn.optimizers._checks import checked_flag, checked_number
+from swiftbn.optimizers.base import Optimizer
 
 
 class RMSprop(Optimizer):
@@ -52,7 +53,7 @@ class RMSprop(Optimizer):
         self.rho = checked_number(self, "rho", rho, 0.0, 1.0, open_high=False)
         self.momentum = checked_number(self, "momentum", momentum, 0.0, 1.0, open_high=False)
         self.epsilon = checked_number(self, "epsilon", epsilon)
-        self.centered = bool(centered)
+        self.centered = checked_flag(self, "centered", centered)
 
     def _make_slots(self, variables):
         self._velocities = self.add_optimizer_variables(variables, "velocity")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from swiftbn import ops
+import numpy as np
+
+from swiftbn import _registry, ops
 from swiftbn.config import floatx
 
 
@@ -23,8 +25,16 @@ class LearningRateSchedule:
 
 
 def _positive(schedule, name: str, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    if not _finite(schedule, name, value) > 0:
         raise ValueError(f"{type(schedule).__name__}: expected {name} to be a number > 0. Received: {name}={value!r}")
+    return value
+
+
+def _finite(schedule, name: str, value):
+    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not good or not math.isfinite(value):
+        kind = type(schedule).__name__
+        raise ValueError(f"{kind}: expected {name} to be a finite number. Received: {name}={value!r}")
     return value
 
 
@@ -36,9 +46,9 @@ class ExponentialDecay(LearningRateSchedule):
     """initial·rate^(step / decay_steps); in whole decay_steps if `staircase`."""
 
     def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"):
-        self.initial_learning_rate = initial_learning_rate
+        self.initial_learning_rate = _finite(self, "initial_learning_rate", initial_learning_rate)
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.decay_rate = decay_rate
+        self.decay_rate = _finite(self, "decay_rate", decay_rate)
         self.staircase = staircase
         self.name = name
 
@@ -82,6 +92,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 "PiecewiseConstantDecay: expected one value more than boundaries. "
                 f"Received: {len(boundaries)} boundaries, {len(values)} values"
             )
+        for argument, numbers in (("boundaries", boundaries), ("values", values)):
+            for number in numbers:
+                _finite(self, argument, number)
         self.boundaries = boundaries
         self.values = values
         self.name = name
@@ -109,10 +122,10 @@ class PolynomialDecay(LearningRateSchedule):
         cycle=False,
         name="PolynomialDecay",
     ):
-        self.initial_learning_rate = initial_learning_rate
+        self.initial_learning_rate = _finite(self, "initial_learning_rate", initial_learning_rate)
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.end_learning_rate = end_learning_rate
-        self.power = power
+        self.end_learning_rate = _finite(self, "end_learning_rate", end_learning_rate)
+        self.power = _finite(self, "power", power)
         self.cycle = cycle
         self.name = name
 
@@ -156,12 +169,12 @@ class CosineDecay(LearningRateSchedule):
         warmup_target=None,
         warmup_steps=0,
     ):
-        self.initial_learning_rate = initial_learning_rate
+        self.initial_learning_rate = _finite(self, "initial_learning_rate", initial_learning_rate)
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.alpha = alpha
+        self.alpha = _finite(self, "alpha", alpha)
         self.name = name
-        self.warmup_target = warmup_target
-        self.warmup_steps = warmup_steps
+        self.warmup_target = None if warmup_target is None else _finite(self, "warmup_target", warmup_target)
+        self.warmup_steps = _finite(self, "warmup_steps", warmup_steps)
 
     def _decayed(self, step, base: float):
         progress = ops.divide(ops.minimum(step, float(self.decay_steps)), float(self.decay_steps))
@@ -186,3 +199,25 @@ class CosineDecay(LearningRateSchedule):
             "warmup_target": self.warmup_target,
             "warmup_steps": self.warmup_steps,
         }
+
+
+_TABLE = {
+    cls.__name__: cls
+    for cls in (CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)
+}
+
+
+def serialize(learning_rate_schedule):
+    """The configuration of a schedule."""
+    return _registry.serialize(learning_rate_schedule)
+
+
+def deserialize(config, custom_objects=None):
+    """The schedule that `serialize` described; `custom_objects` maps names to classes.
+
+    Raises:
+        ValueError: something else than a configuration.
+    """
+    if not isinstance(config, dict):
+        raise ValueError(f"Expected the configuration of a learning rate schedule. Received: {config!r}")
+    return _registry.deserialize(config, custom_objects, lambda value: _registry.get(value, _TABLE, "schedule"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swiftbn.ops._dispatch import call
-from swiftbn.optimizers.base import Optimizer, checked_number
+from swiftbn.optimizers._checks import checked_flag, checked_number
+from swiftbn.optimizers.base import Optimizer
 
 
 class SGD(Optimizer):
@@ -46,7 +47,7 @@ class SGD(Optimizer):
             name,
         )
         self.momentum = checked_number(self, "momentum", momentum, 0.0, 1.0, open_high=False)
-        self.nesterov = bool(nesterov)
+        self.nesterov = checked_flag(self, "nesterov", nesterov)
         self.momentums = []
 
     def _make_slots(self, variables):

@@ -64,18 +64,13 @@ def serialize_keras_object(obj):
 def _function_config(function):
     if function.__name__ == "<lambda>":
         raise TypeError("Cannot save a lambda: give it a name with def and register_keras_serializable()")
-    registered = get_registered_name(function)
     own = function.__module__.startswith("swiftbn.")
-    return (
-        function.__name__
-        if own
-        else {
-            "module": "builtins",
-            "class_name": "function",
-            "config": function.__name__,
-            "registered_name": registered,
-        }
-    )
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": function.__name__,
+        "registered_name": "function" if own else get_registered_name(function),
+    }
 
 
 def _address(cls) -> tuple[str | None, str, str | None]:
@@ -154,9 +149,19 @@ def _shapes(build_config: dict) -> dict:
 def _find_function(config):
     name = config["config"]
     found = get_registered_object(config.get("registered_name") or name) or get_registered_object(name)
+    found = found or own_function(name)
     if found is None:
         raise ValueError(f"Unknown function {name!r}: give it in custom_objects or register it")
     return found
+
+
+def own_function(name: str):
+    """The loss, metric or activation function of a name; None when there is none."""
+    for module in ("losses", "metrics", "activations"):
+        function = getattr(importlib.import_module(f"swiftbn.{module}"), name, None)
+        if inspect.isfunction(function) and function.__name__ == name:
+            return function
+    return None
 
 
 def _find_class(config):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from swiftbn.ops._dispatch import normalize_axis
+
 
 def to_categorical(x, num_classes=None):
     """Class numbers as one-hot rows.
@@ -43,8 +45,15 @@ def to_categorical(x, num_classes=None):
 
 
 def normalize(x, axis=-1, order=2):
-    """x divided by its norm of an order along an axis; zero vectors stay zero."""
+    """x divided by its norm of an order along an axis; zero vectors stay zero.
+
+    Raises:
+        ValueError: no numbers, or an axis out of range.
+    """
     x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"normalize: expected numbers. Received: an array of dtype {x.dtype}")
+    axis = normalize_axis(axis, x.ndim, "normalize")
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1
     return x / np.expand_dims(norm, axis)

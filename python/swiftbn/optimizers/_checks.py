@@ -1,0 +1,25 @@
+"""Checks of optimizers' arguments."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def checked_number(optimizer, name: str, value, low=0.0, high=math.inf, open_high: bool = True) -> float:
+    """The value as a float; ValueError names the optimizer, the argument and its range."""
+    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not good or not low <= value <= high or (open_high and value == high):
+        end = "" if high == math.inf else f" and {'<' if open_high else '<='} {high}"
+        kind = type(optimizer).__name__
+        raise ValueError(f"{kind}: expected {name} to be a number >= {low}{end}. Received: {name}={value!r}")
+    return float(value)
+
+
+def checked_flag(optimizer, name: str, value) -> bool:
+    """The value if it is True or False; ValueError names the optimizer and the argument."""
+    if not isinstance(value, (bool, np.bool_)):
+        kind = type(optimizer).__name__
+        raise ValueError(f"{kind}: expected {name} to be True or False. Received: {name}={value!r}")
+    return bool(value)
