@@ -8,10 +8,8 @@ _native = _load()
 
 from swiftbn import (  # noqa: E402
     activations,
-    batch_norm,
     callbacks,
     constraints,
-    datasets,
     functional,
     initializers,
     layers,
@@ -25,7 +23,6 @@ from swiftbn import (  # noqa: E402
     saving,
     utils,
 )
-from swiftbn.batch_norm import batch_norm_report, fold_batch_norm  # noqa: E402
 from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
 from swiftbn.initializers import Initializer  # noqa: E402
 from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
@@ -78,3 +75,26 @@ __all__ = [
     "utils",
     "value_and_grad",
 ]
+
+# Modules that few programs need, loaded when they are first named.
+_LAZY = {
+    "batch_norm": "swiftbn.batch_norm",
+    "batch_norm_report": "swiftbn.batch_norm",
+    "datasets": "swiftbn.datasets",
+    "fold_batch_norm": "swiftbn.batch_norm",
+}
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError(f"module 'swiftbn' has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(_LAZY[name])
+    value = module if _LAZY[name] == f"swiftbn.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})
