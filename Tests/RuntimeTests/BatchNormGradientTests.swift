@@ -41,6 +41,16 @@ struct BatchNormGradientTests {
     }
   }
 
+  @Test func moments() throws {
+    for (shape, axis) in Self.shapes + [([7], 0), ([2, 3, 4], 0)] {
+      for output in 0...1 {
+        try checkGradients("moments of \(shape)", [Reference(shape, seed: 77)], tolerance: 1e-5) {
+          try $0.add("moments", $1, ["axis": .int(axis)])[output]
+        }
+      }
+    }
+  }
+
   /// Groups give what separate batches give, statistics included.
   @Test(arguments: [1, 2, 3, 5, 7, 9])
   func groupsAreSeparateBatches(size: Int) throws {

@@ -2,13 +2,15 @@ import Graph
 import Kernels
 import Tensor
 
+/// x as (outer, C, inner).
+private func normalizationShape(_ x: Shape, axis: Int) throws -> NormalizationShape {
+  let axis = try normalizeAxis(axis, rank: x.rank, "batch_norm")
+  return NormalizationShape(
+    outer: x.dims[..<axis].reduce(1, *), channels: x[axis], inner: x.dims[(axis + 1)...].reduce(1, *))
+}
+
 extension BatchNormAttributes {
-  /// x as (outer, C, inner).
-  func shape(of x: Shape) throws -> NormalizationShape {
-    let axis = try normalizeAxis(axis, rank: x.rank, "batch_norm")
-    return NormalizationShape(
-      outer: x.dims[..<axis].reduce(1, *), channels: x[axis], inner: x.dims[(axis + 1)...].reduce(1, *))
-  }
+  func shape(of x: Shape) throws -> NormalizationShape { try normalizationShape(x, axis: axis) }
 
   /// The groups that are normalized on their own: where each begins in x and in the statistics, and its shape.
   func groups(of x: Shape) throws -> [(start: Int, statistics: Int, shape: NormalizationShape)] {
@@ -43,6 +45,20 @@ extension BatchNorm: Lowerable {
             variance: memory.write(variance) + first, inverseStd: memory.write(inverse) + first, shape: group.shape,
             epsilon: epsilon, relu: relu)
         }
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension Moments: Lowerable {
+  func lower(_ c: Lowering) throws -> Step {
+    let (x, mean, variance) = (c.x, c.outputs[0], c.outputs[1])
+    let shape = try normalizationShape(x.shape, axis: axis)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      {
+        batchMoments(
+          x: $0.read(x, as: T.self), mean: $0.write(mean), variance: $0.write(variance), shape: shape)
       }
     }
     return try c.forFloat(x) { make($0) }

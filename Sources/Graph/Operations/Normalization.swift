@@ -96,28 +96,53 @@ public struct BatchNorm: Operation {
       result[0] = dx
       return result
     }
-    // Gradients that reach the statistics themselves: dμ/dx = 1/m, dσ²/dx = 2(x - μ)/m, d(1/σ)/dσ² = -1/(2σ³).
+    // Gradients that reach the statistics themselves; d(1/σ)/dσ² = -1/(2σ³).
     var toVariance = g.outputGradients[2]
     if let d = g.outputGradients[3] {
       let cube = try g.multiply(inverse, g.unary(.square, inverse))
       let part = try g.multiply(g.scale(d, -0.5), cube)
       toVariance = try toVariance.map { try g.plus($0, part) } ?? part
     }
-    let rank = g.type(x).shape.rank
-    let channel = try normalizeAxis(attributes.axis, rank: rank, name)
-    let expand = ExpandTo(axes: ReducedAxes(axes: (0..<rank).filter { $0 != channel }, keepsDims: false), divides: true)
-    if let d = g.outputGradients[1] {
-      let part = try g.add(expand, d, x)
-      dx = try dx.map { try g.plus($0, part) } ?? part
-    }
-    if let d = toVariance {
-      let spread = ExpandTo(axes: expand.axes, divides: false)
-      let part = try g.multiply(g.add(expand, g.scale(d, 2), x), g.minus(x, g.add(spread, mean, x)))
-      dx = try dx.map { try g.plus($0, part) } ?? part
-    }
-    result[0] = dx
+    let toStatistics = try momentsGradient(
+      g, x, mean, toMean: g.outputGradients[1], toVariance: toVariance, axis: attributes.axis)
+    result[0] = try dx.map { dx in try toStatistics.map { try g.plus(dx, $0) } ?? dx } ?? toStatistics
     return result
   }
+}
+
+/// Mean and biased variance (C,) per channel of x, by the same sums as batch normalization.
+public struct Moments: Operation {
+  public let axis: Int
+  public var name: String { "moments" }
+
+  public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
+    try expect(inputs, count: 1)
+    try expectFloat(inputs[0], "x")
+    let shape = inputs[0].shape
+    let channels = TensorType(inputs[0].dtype, [shape[try normalizeAxis(axis, rank: shape.rank, name)]])
+    return [channels, channels]
+  }
+
+  public func gradient(_ g: inout GradientBuilder) throws -> [Value?] {
+    [
+      try momentsGradient(
+        g, g.inputs[0], g.outputs[0], toMean: g.outputGradients[0], toVariance: g.outputGradients[1], axis: axis)
+    ]
+  }
+}
+
+/// dμ/dx = 1/m and dσ²/dx = 2(x - μ)/m, with m values per channel.
+private func momentsGradient(
+  _ g: GradientBuilder, _ x: Value, _ mean: Value, toMean: Value?, toVariance: Value?, axis: Int
+) throws -> Value? {
+  let rank = g.type(x).shape.rank
+  let channel = try normalizeAxis(axis, rank: rank, "moments")
+  let expand = ExpandTo(axes: ReducedAxes(axes: (0..<rank).filter { $0 != channel }, keepsDims: false), divides: true)
+  let first = try toMean.map { try g.add(expand, $0, x) }
+  guard let toVariance else { return first }
+  let spread = ExpandTo(axes: expand.axes, divides: false)
+  let second = try g.multiply(g.add(expand, g.scale(toVariance, 2), x), g.minus(x, g.add(spread, mean, x)))
+  return try first.map { try g.plus($0, second) } ?? second
 }
 
 /// (dx, dγ, dβ) from (dy, x, μ, 1/σ, and γ where present); dγ and dβ are computed whether or not γ and β exist.
@@ -217,6 +242,7 @@ public struct BatchNormInferenceGradient: Operation {
 }
 
 let normalizationFactories: [String: OperationFactory] = [
+  "moments": { Moments(axis: try $0.int("axis", default: -1)) },
   "batch_norm": {
     var attributes = try BatchNormAttributes(&$0)
     attributes.groupSize = try $0.int("group_size", default: 0)

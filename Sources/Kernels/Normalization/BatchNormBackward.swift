@@ -97,6 +97,27 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
   }
 }
 
+/// For some channel, |mean| is more than 8 times the distance between samples of x; `inverseStd` tells where this need
+/// not be looked at.
+@inline(never)
+private func someMeanDwarfsItsDeviations<T: KernelScalar>(
+  _ x: UnsafePointer<T>, _ mean: UnsafePointer<T>, _ inverseStd: UnsafePointer<T>, _ shape: NormalizationShape
+) -> Bool {
+  let count = Swift.min(8, shape.channelCount)
+  for channel in 0..<shape.channels where abs(mean[channel]) * inverseStd[channel] > 4 {
+    var (low, high) = (mean[channel], mean[channel])
+    for sample in 0..<count {
+      let index = shape.channelCount &* sample / count
+      let outer = index / shape.inner
+      let value = x[(outer &* shape.channels &+ channel) &* shape.inner &+ index &- outer &* shape.inner]
+      low = Swift.min(low, value)
+      high = Swift.max(high, value)
+    }
+    if abs(mean[channel]) > 8 * (high - low) { return true }
+  }
+  return false
+}
+
 /// Gradients of `batchNormForward` without ReLU, through the statistics as well.
 ///
 ///     dbeta = Σ dy, dgamma = Σ dy x̂ with x̂ = (x - mean) inverseStd
@@ -118,9 +139,7 @@ public func batchNormBackward<T: KernelScalar>(
     dy: dy, x: x, y: nil, gamma: gamma, beta: nil, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma,
     dbeta: dbeta, count: Double(shape.channelCount))
   if let dgamma, shape.channelCount > 0 {
-    var isLarge = false
-    for channel in 0..<shape.channels where abs(mean[channel]) * inverseStd[channel] > 64 { isLarge = true }
-    if isLarge {
+    if someMeanDwarfsItsDeviations(x, mean, inverseStd, shape) {
       runNormalization(ResidualJob(x: x, mean: mean, residuals: dgamma, count: job.count), shape)
       job.hasResiduals = true
     }

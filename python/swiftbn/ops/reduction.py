@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.operation import operation
 from swiftbn.ops._dispatch import call, dtype_of, normalize_axes, normalize_axis, resolve, to_dtype, to_float
@@ -72,12 +74,41 @@ def moments(x, axes, keepdims: bool = False, synchronized: bool = False):
     if synchronized:
         raise ValueError("moments: only synchronized=False is supported. Received: synchronized=True")
     x = to_float(x)
-    center = _reduce("mean", x, axes, True)
-    variance = _reduce("mean", square(subtract(x, center)), axes, keepdims)
+    shape = tuple(x.shape)
+    dropped = normalize_axes(axes, len(shape), "moments")
+    kept = [axis for axis in range(len(shape)) if axis not in dropped]
+    blocks = _around(shape, kept)
+    if blocks is None:
+        center = _reduce("mean", x, axes, True)
+        deviation = subtract(x, center)
+        # What rounding took from the mean does not count as variance.
+        residual = square(_reduce("mean", deviation, axes, True))
+        results = center, subtract(_reduce("mean", square(deviation), axes, True), residual)
+        return results if keepdims else tuple(_squeezed(r, dropped) for r in results)
+    results = call("moments", call("reshape", x, shape=blocks)[0], axis=1)
+    extents = [-1 if shape[axis] is None else shape[axis] for axis in kept]
     if keepdims:
-        return center, variance
-    dropped = normalize_axes(axes, len(x.shape), "moments")
-    return (call("squeeze", center, axes=dropped)[0] if dropped else center), variance
+        extents = [1 if axis in dropped else extents[kept.index(axis)] for axis in range(len(shape))]
+    return tuple(call("reshape", r, shape=tuple(extents))[0] for r in results)
+
+
+def _squeezed(x, axes):
+    return call("squeeze", x, axes=axes)[0] if axes else x
+
+
+def _around(shape: tuple, kept: list) -> tuple | None:
+    """The shape (before, kept, behind) when the kept axes lie together and one of the three is unknown at most."""
+    if len(kept) == len(shape) or kept != list(range(kept[0], kept[-1] + 1) if kept else []):
+        return None
+    first, end = (kept[0], kept[-1] + 1) if kept else (len(shape), len(shape))
+    blocks = []
+    for part in (shape[:first], shape[first:end], shape[end:]):
+        unknown = part.count(None)
+        known = math.prod(extent for extent in part if extent is not None)
+        if unknown > 1 or known == 0:
+            return None
+        blocks.append(-1 if unknown else known)
+    return tuple(blocks) if blocks.count(-1) <= 1 else None
 
 
 @operation
