@@ -6,7 +6,7 @@ import numpy as np
 
 from swiftbn import _native
 from swiftbn.config import floatx
-from swiftbn.dtypes import is_float_dtype, result_dtype, to_host_array
+from swiftbn.dtypes import SUPPORTED_DTYPES, is_float_dtype, result_dtype, to_host_array
 from swiftbn.tensor import KerasTensor, Tensor
 from swiftbn.variable import Variable
 
@@ -37,7 +37,7 @@ def resolve(x):
         return x
     if isinstance(x, Variable):
         return x.value
-    if kind is np.ndarray and x.flags.c_contiguous and x.dtype.isnative and x.dtype.name in _DIRECT:
+    if kind is np.ndarray and x.dtype in _NAMES and x.flags.c_contiguous:
         return x
     if isinstance(x, KerasTensor):
         raise TypeError(f"Expected a tensor or an array. Received: {x!r}")
@@ -48,7 +48,9 @@ def resolve(x):
     return to_host_array(x)
 
 
-_DIRECT = frozenset(("float32", "float64", "int32", "int64", "uint8", "uint32", "bool"))
+# Dtypes that the core takes as they are, in this machine's byte order. Looking a name up here is many times faster than
+# asking NumPy for it.
+_NAMES = {np.dtype(name): name for name in SUPPORTED_DTYPES}
 
 
 def _holds_tensors(items) -> bool:
@@ -58,7 +60,7 @@ def _holds_tensors(items) -> bool:
 def dtype_of(x) -> str:
     """Name of the dtype of a tensor, variable or host array."""
     dtype = x.dtype
-    return dtype if isinstance(dtype, str) else dtype.name
+    return dtype if isinstance(dtype, str) else _NAMES.get(dtype) or dtype.name
 
 
 def to_dtype(x, dtype: str):
