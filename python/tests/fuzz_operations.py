@@ -20,7 +20,7 @@ NUMBERS = [0.0, 1.0, 0.5, -1.0, 1e308, float("nan"), float("inf"), 1e-3]
 DTYPES = ["float32", "float64", "int32", "int64", "uint8", "bool", "uint32", "complex64"]
 # What kind of value each attribute takes: an integer, several, a truth value, a dtype, a padding, a number.
 KINDS = {
-    **dict.fromkeys("axis depth n start_axis".split(), "integer"),
+    **dict.fromkeys("axis depth n start_axis group_size".split(), "integer"),
     **dict.fromkeys("axes shape strides dilation pool_size begin end before after".split(), "integers"),
     **dict.fromkeys("keepdims scale center transpose_a transpose_b amsgrad nesterov".split(), "truth"),
     **dict.fromkeys("value epsilon negative_slope minimum maximum rate mean std momentum".split(), "number"),
@@ -52,7 +52,9 @@ ATTRIBUTES = {
     "dropout": "rate",
     "random_permutation": "n",
     "flatten": "start_axis",
-    "batch_norm": "axis epsilon scale center",
+    "batch_norm": "axis epsilon scale center group_size",
+    "moments": "axis",
+    "extent_product": "axes dtype",
     "batch_norm_inference": "axis epsilon scale center",
     **dict.fromkeys("softmax log_softmax argmax argmin".split(), "axis"),
     **dict.fromkeys("sum mean max min prod any all".split(), "axes keepdims"),
