@@ -189,3 +189,11 @@ def test_nothing_to_train():
     network = Sequential([Input((4,)), layers.Flatten()])
     network.compile("adam", "mse")
     assert network.fit(X, X, epochs=1, verbose=0).history["loss"] == [0.0]
+
+
+def test_errors_of_build_name_both_layers():
+    with pytest.raises(ValueError) as error:
+        Sequential([Input((4, 4, 1)), layers.Flatten(name="flat"), layers.BatchNormalization(axis=2, name="norm")])
+    text = str(error.value)
+    assert text.startswith("Layer 'norm' (BatchNormalization) cannot be called on shape (None, 16) from layer 'flat'")
+    assert "-2 <= axis < 2" in text and "axis=2" in text

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from swiftbn import tree
+from swiftbn.tensor import KerasTensor
+
 
 class InputSpec:
     """Rank and extents that an input must have; None and absent entries are free.
@@ -79,3 +84,20 @@ def check_inputs(specs, inputs: list, layer) -> None:
                 f"Input {index} of {what} does not fit: {problem}{built}. "
                 f"Received: shape {tuple(tensor.shape)}{origin(tensor)}"
             )
+
+
+@contextlib.contextmanager
+def naming_inputs(layer, arguments):
+    """Errors inside say which layer cannot be called, on which shapes, and from which layers those come.
+
+    Errors are left alone where there are no symbolic inputs, or where an inner layer has been named already.
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        inputs = [x for x in tree.flatten(arguments) if isinstance(x, KerasTensor)]
+        if not inputs or str(error).startswith("Layer '"):
+            raise
+        shapes = ", ".join(f"shape {x.shape}{origin(x)}" for x in inputs)
+        text = f"Layer '{layer.name}' ({type(layer).__name__}) cannot be called on {shapes}: {error}"
+        raise type(error)(text) from error

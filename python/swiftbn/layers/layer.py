@@ -10,7 +10,7 @@ from swiftbn.dtypes import is_float_dtype, standardize_dtype, to_host_array
 from swiftbn.layers._call import build_arguments, call_context, map_shapes
 from swiftbn.layers._config import automatic_config, dtype_config, dtype_name, without_unknown_none
 from swiftbn.layers._state import State
-from swiftbn.layers.input_spec import check_inputs, origin
+from swiftbn.layers.input_spec import check_inputs, naming_inputs
 from swiftbn.operation import Node, Operation, trace_output_spec
 from swiftbn.ops._dispatch import dtype_of, to_dtype
 from swiftbn.tensor import KerasTensor, Tensor, is_symbolic
@@ -188,7 +188,8 @@ class Layer(State, Operation):
             check_inputs(self._input_spec, tree.flatten(next(iter(arguments.values()))), self)
         with naming.name_scope(self.name, caller=self):
             was_built = self.built
-            self._build_for(arguments)
+            with naming_inputs(self, (args, kwargs)):
+                self._build_for(arguments)
             if self._input_spec is not None and not was_built:
                 check_inputs(self._input_spec, tree.flatten(next(iter(arguments.values()))), self)
             if symbolic:
@@ -214,15 +215,8 @@ class Layer(State, Operation):
 
     def _symbolic(self, args: tuple, kwargs: dict, training):
         given = kwargs if training is None else {**kwargs, "training": training}
-        try:
+        with naming_inputs(self, (args, kwargs)):
             outputs = self.compute_output_spec(*args, **given)
-        except (ValueError, TypeError) as error:
-            inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
-            shapes = ", ".join(f"shape {x.shape}{origin(x)}" for x in inputs)
-            text = f"Layer '{self.name}' ({type(self).__name__}) cannot be called on {shapes}: {error}"
-            if str(error).startswith("Layer '"):
-                text = str(error)
-            raise type(error)(text) from error
         Node(self, args, given, outputs)
         return outputs
 
