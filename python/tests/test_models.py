@@ -327,3 +327,35 @@ def test_copies_are_independent(make, duplicate):
     assert not np.array_equal(twin.get_weights()[0], before[0])
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_models_keep_the_dtype_of_their_inputs():
+    """A call takes float64 arrays to float64 inputs as they are, and others to the dtype of the input."""
+    data = np.random.default_rng(3).normal(size=(5, 3))
+    model = Sequential([Input((3,), dtype="float64"), layers.Dense(3, dtype="float64", use_bias=False)])
+    model.set_weights([np.eye(3)])
+    for made in (model, Model(model.inputs, model.outputs)):
+        np.testing.assert_array_equal(made(data), data)
+    narrow = Sequential([Input((3,)), layers.Dense(3, use_bias=False)])
+    narrow.set_weights([np.eye(3)])
+    y = narrow(data)
+    assert y.dtype == "float32"
+    np.testing.assert_array_equal(y, data.astype("float32"))
+
+
+def test_a_list_of_one_output_is_that_output():
+    x = Input((4,))
+    y = layers.Dense(3)(x)
+    alone, listed = Model(x, y), Model([x], [y])
+    data = np.arange(8, dtype="float32").reshape(2, 4)
+    expected = alone.predict(data, verbose=0)
+    for found in (listed.predict(data, verbose=0), listed(data), listed.predict_on_batch(data), listed([data])):
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    z = layers.Dense(2)(listed(x))
+    assert z.shape == (None, 2)
+    listed.compile("sgd", "mse", metrics=["mae"])
+    listed.fit(data, np.zeros((2, 3)), verbose=0)
+    listed.fit([data], [np.zeros((2, 3))], verbose=0)
+    again = Model.from_config(listed.get_config())
+    assert again.predict(data, verbose=0).shape == (2, 3)

@@ -108,7 +108,13 @@ class Functional(Model):
             args, kwargs = tree.map_structure(replace, (node.args, node.kwargs))
             outputs = tree.flatten(node.operation(*args, **kwargs))
             values.update((id(x), value) for x, value in zip(node.outputs, outputs, strict=False))
-        return tree.map_structure(replace, self._outputs_struct)
+        outputs = tree.map_structure(replace, self._outputs_struct)
+        # As in Keras, a list of one output is that output.
+        return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+
+    def _convert(self, value):
+        # `_standardize` knows the dtype of each input; the layers have their own.
+        return value if hasattr(value, "dtype") else super()._convert(value)
 
     def _standardize(self, inputs) -> list:
         """Flat inputs in the order, rank and dtype that the model was made with."""

@@ -140,6 +140,9 @@ class Sequential(Model):
             self.build(inputs.shape)
         return self._functional.call(inputs, training=training, mask=mask)
 
+    def _convert(self, value):
+        return value if self._functional is not None and hasattr(value, "dtype") else super()._convert(value)
+
     @property
     def layers(self) -> list:
         """The layers, without the input."""
