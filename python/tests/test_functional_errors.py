@@ -106,7 +106,7 @@ def test_axis_out_of_range(call, axis):
 def test_axis_is_no_small_integer(call):
     fails(call, TypeError, "axis is float, expected int", axis=1.0)
     fails(call, TypeError, "axis is str, expected int", axis="1")
-    fails(call, TypeError, "axis is tuple, expected int", axis=(1,))
+    fails(call, TypeError, "axis is list, expected int", axis=[1])
     fails(call, ValueError, "axis does not fit 64 bits", axis=10**30)
 
 

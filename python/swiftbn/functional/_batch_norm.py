@@ -8,6 +8,7 @@ Source: Ioffe & Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2 and section 3
 """
 
 from swiftbn._load import load
+from swiftbn.functional._axes import MergedAxes
 
 _native = load()
 
@@ -20,7 +21,8 @@ def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
     Args:
         x: array (..., C, ...), float32 or float64.
         gamma, beta: arrays (C,) of the dtype of x, or None.
-        axis: the channel axis.
+        axis: the channel axis, or a tuple of several: then all (C,) are of the extents of these axes, with statistics
+            for each combination of positions, and `out` and `copy=False` are not available.
         epsilon: added to the variance, > 0.
         out: array like x (shape, dtype, memory order) that receives y; may be x itself.
         copy: False makes needing a copy an error.
@@ -33,6 +35,11 @@ def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
         ValueError: for shapes that do not fit, an axis out of range, a bad epsilon, an empty batch, a read-only or
             partly overlapping ``out``. Nothing has been written then.
     """
+    if type(axis) is tuple:
+        m = MergedAxes("batch_norm", x, axis, out=out, copy=copy)
+        gamma, beta = m.parameter(gamma, "gamma"), m.parameter(beta, "beta")
+        y, mean, inv_std = _native.batch_norm(m.data(x, "x"), gamma, beta, -1, epsilon, None, True)
+        return m.restored(y), m.statistics(mean), m.statistics(inv_std)
     return _native.batch_norm(x, gamma, beta, axis, epsilon, out, copy)
 
 
@@ -54,6 +61,12 @@ def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=
     Raises:
         TypeError, ValueError: as `batch_norm`.
     """
+    if type(axis) is tuple:
+        m = MergedAxes("batch_norm_backward", x, axis, out=out, copy=copy)
+        names = {"gamma": gamma, "mean": mean, "inv_std": inv_std}
+        parameters = [m.parameter(value, name) for name, value in names.items()]
+        results = _native.batch_norm_backward(m.data(dy, "dy"), m.data(x, "x"), *parameters, -1, None, True)
+        return m.restored(results[0]), m.statistics(results[1]), m.statistics(results[2])
     return _native.batch_norm_backward(dy, x, gamma, mean, inv_std, axis, out, copy)
 
 
@@ -72,4 +85,9 @@ def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-
     Raises:
         TypeError, ValueError: as `batch_norm`.
     """
+    if type(axis) is tuple:
+        m = MergedAxes("batch_norm_inference", x, axis, out=out, copy=copy)
+        names = {"gamma": gamma, "beta": beta, "moving_mean": moving_mean, "moving_variance": moving_variance}
+        parameters = [m.parameter(value, name) for name, value in names.items()]
+        return m.restored(_native.batch_norm_inference(m.data(x, "x"), *parameters, -1, epsilon, None, True))
     return _native.batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, axis, epsilon, out, copy)
