@@ -1,5 +1,6 @@
 import Compiler
 import Graph
+import Kernels
 import Tensor
 
 /// A graph with chosen outputs, ready to run on data. Plans are compiled when new input types come, and the last few
@@ -121,8 +122,10 @@ public final class Program: @unchecked Sendable {
   }
 
   private func checkRows(_ rows: UnsafeBufferPointer<Int64>, limit: Int) throws {
-    for (position, row) in rows.enumerated() where row < 0 || row >= limit {
-      throw Failure.index("run: indices[\(position)] is \(row), expected 0..<\(limit)")
+    guard let start = rows.baseAddress else { return }
+    let position = firstIndexOutOfRange(start, rows.count, limit: limit)
+    if position >= 0 {
+      throw Failure.index("run: indices[\(position)] is \(rows[position]), expected 0..<\(limit)")
     }
   }
 }

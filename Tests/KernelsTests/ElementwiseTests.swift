@@ -136,18 +136,6 @@ struct ElementwiseBackwardTests {
       name: "leakyRelu", savesOutput: false, forward: { leakyRelu($0, $1, $2, slope: 0.3) },
       backward: { leakyReluBackward($0, $1, $2, $3, slope: 0.3) },
       backwardFloat: { leakyReluBackward($0, $1, $2, $3, slope: 0.3) }),
-    Case(
-      name: "sigmoid", savesOutput: true, forward: { unary(.sigmoid, $0, $1, $2) },
-      backward: { sigmoidBackward($0, $1, $2, $3) }, backwardFloat: { sigmoidBackward($0, $1, $2, $3) }),
-    Case(
-      name: "tanh", savesOutput: true, forward: { unary(.tanh, $0, $1, $2) },
-      backward: { tanhBackward($0, $1, $2, $3) }, backwardFloat: { tanhBackward($0, $1, $2, $3) }),
-    Case(
-      name: "silu", savesOutput: false, forward: { unary(.silu, $0, $1, $2) },
-      backward: { siluBackward($0, $1, $2, $3) }, backwardFloat: { siluBackward($0, $1, $2, $3) }),
-    Case(
-      name: "softplus", savesOutput: false, forward: { unary(.softplus, $0, $1, $2) },
-      backward: { softplusBackward($0, $1, $2, $3) }, backwardFloat: { softplusBackward($0, $1, $2, $3) }),
   ]
 
   @Test func centralDifferences() {

@@ -14,17 +14,3 @@ public func fill<T: BitwiseCopyable>(_ y: UnsafeMutablePointer<T>, _ n: Int, _ v
     for i in start..<max(start, min(n, start &+ elementwiseChunk)) { y[i] = value }
   }
 }
-
-/// `y[i] = start + i · step` for `0 ≤ i < n`, each element rounded once from the product (no drift).
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-public func iota<T: KernelScalar>(_ y: UnsafeMutablePointer<T>, _ n: Int, start: Double, step: Double) {
-  for i in 0..<n { y[i] = T(start + Double(i) * step) }
-}
-
-/// `y[i] = start + i · step` on integers, wrapping on overflow.
-@_specialize(where T == Int32)
-@_specialize(where T == Int64)
-public func iota<T: FixedWidthInteger>(_ y: UnsafeMutablePointer<T>, _ n: Int, start: T, step: T) {
-  for i in 0..<n { y[i] = start &+ T(truncatingIfNeeded: i) &* step }
-}

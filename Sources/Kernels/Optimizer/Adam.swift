@@ -72,7 +72,7 @@ private struct LargestAdam<Scalar: KernelScalar>: WeightUpdate {
   @inline(__always)
   func update<Reach: WeightReach>(_ reach: Reach, at i: Int) where Reach.Scalar == Scalar {
     let (m, v) = slots.moments(reach, i)
-    let largest = Scalar.maximumOrNaN(reach.load(vHat, i), v)
+    let largest = Scalar.largerLanes(reach.load(vHat, i), v)
     reach.store(largest, vHatOut, i)
     slots.step(reach, i, m, largest)
   }

@@ -17,7 +17,7 @@ enum MaximumOperation: PoolingOperation {
 
   @inline(__always)
   static func combine<T: KernelScalar>(_ type: T.Type, _ a: T.Vector, _ b: T.Vector) -> T.Vector {
-    T.maximumOrNaN(a, b)
+    T.largerLanes(a, b)
   }
 
   @inline(__always)
@@ -39,18 +39,6 @@ enum AverageOperation: PoolingOperation {
 }
 
 extension KernelScalar {
-  /// The larger lane, NaN where either is NaN, the first one of two.
-  @inline(__always)
-  static func maximumOrNaN(_ a: Vector, _ b: Vector) -> Vector {
-    // Comparisons are single instructions only on concrete vectors.
-    if Self.self == Float.self {
-      let (a, b) = (unsafeBitCast(a, to: FloatVector.self), unsafeBitCast(b, to: FloatVector.self))
-      return unsafeBitCast(b.replacing(with: a, where: (a .> b) .| (a .!= a)), to: Vector.self)
-    }
-    let (a, b) = (unsafeBitCast(a, to: DoubleVector.self), unsafeBitCast(b, to: DoubleVector.self))
-    return unsafeBitCast(b.replacing(with: a, where: (a .> b) .| (a .!= a)), to: Vector.self)
-  }
-
   /// g where x is the maximum m, else 0. x must be at most m, or NaN, and then m is NaN.
   @inline(__always)
   static func keep(_ g: Vector, where x: Vector, isMaximum m: Vector) -> Vector {

@@ -36,54 +36,6 @@ public func reduceAll(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8
   runReduction(AllReducer.self, TruthOutput.self, x, y, plan, divisor: 1)
 }
 
-/// `Σ x[i]²` over n elements, squared and added in Double: neither overflows nor loses small values.
-@_specialize(where T == Float)
-@_specialize(where T == Double)
-public func sumOfSquares<T: KernelScalar>(_ x: UnsafePointer<T>, _ n: Int) -> Double {
-  let chunks = elementwiseChunks(n)
-  let partial = sharedScratch(bytes: chunks &* MemoryLayout<Double>.stride).assumingMemoryBound(to: Double.self)
-  parallel(chunks, (x, n, partial)) { context, chunk in
-    let (x, n, partial) = context
-    let start = chunk &* elementwiseChunk
-    partial[chunk] = sumOfSquaresRun(x + start, min(elementwiseChunk, n &- start))
-  }
-  var total = 0.0
-  for chunk in 0..<chunks { total += partial[chunk] }
-  return total
-}
-
-@inline(__always)
-private func sumOfSquaresRun<T: KernelScalar>(_ x: UnsafePointer<T>, _ n: Int) -> Double {
-  let width = T.Vector.scalarCount
-  var a = DoubleVector(repeating: 0)
-  var b = a
-  var i = 0
-  if T.self == Double.self {
-    while i &+ 2 &* width <= n {
-      let (low, high) = (x.vector(at: i), x.vector(at: i &+ width))
-      let (p, q) = (unsafeBitCast(low, to: DoubleVector.self), unsafeBitCast(high, to: DoubleVector.self))
-      a = Double.multiplyAdd(p, p, a)
-      b = Double.multiplyAdd(q, q, b)
-      i &+= 2 &* width
-    }
-  } else {
-    while i &+ width <= n {
-      let (p, q) = widened(x.vector(at: i), T.self)
-      a = Double.multiplyAdd(p, p, a)
-      b = Double.multiplyAdd(q, q, b)
-      i &+= width
-    }
-  }
-  a += b
-  var total = 0.0
-  for lane in 0..<DoubleVector.scalarCount { total += a[lane] }
-  while i < n {
-    total += Double(x[i]) * Double(x[i])
-    i &+= 1
-  }
-  return total
-}
-
 /// The adjoint of a sum: `out[kept, reduced] = scale · g[kept]` (scale = 1/reducedCount for a mean). g and out do not
 /// overlap.
 @_specialize(where T == Float)

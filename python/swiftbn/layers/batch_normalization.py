@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
-from swiftbn import constraints, initializers, ops, regularizers
+from swiftbn import initializers, ops
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.layers import _batch_statistics as statistics
 from swiftbn.layers import _moving_statistics
 from swiftbn.layers import _renormalization as renormalization
 from swiftbn.layers._arguments import channel_axis, known_channels, number, one_of, positive_integer
+from swiftbn.layers._normalization import AffineNormalization
 from swiftbn.layers.input_spec import InputSpec
-from swiftbn.layers.layer import Layer
 from swiftbn.ops._dispatch import call as native
 from swiftbn.ops._dispatch import dtype_of, to_dtype
 
@@ -26,7 +24,7 @@ _EXTRAS = {
 }
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(AffineNormalization):
     """y = γ·(x - μ)/√(σ² + ε) + β per channel.
 
     In training μ and σ² are the mean and the biased variance of the batch over all axes but `axis`, and the moving
@@ -103,7 +101,6 @@ class BatchNormalization(Layer):
         axis = channel_axis(name, axis, data_format)
         momentum = number(name, "momentum", momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
         renorm_momentum = number(name, "renorm_momentum", renorm_momentum, lambda v: 0 <= v <= 1, "a number in 0 … 1")
-        epsilon = number(name, "epsilon", epsilon, lambda v: math.isfinite(v) and v > 0, "a finite number > 0")
         one_of(name, "moving_average", moving_average, _moving_statistics.KINDS)
         one_of(name, "normalize_with", normalize_with, ("batch", "moving"))
         one_of(name, "nonfinite", nonfinite, ("propagate", "skip", "error"))
@@ -117,20 +114,22 @@ class BatchNormalization(Layer):
             virtual_batch_size = positive_integer(name, "virtual_batch_size", virtual_batch_size)
         if renorm and (virtual_batch_size or normalize_with == "moving"):
             raise ValueError(f"{name}: renorm goes neither with virtual_batch_size nor with normalize_with='moving'")
-        super().__init__(**kwargs)
+        super().__init__(
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **kwargs,
+        )
         self.axis = axis
         self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = bool(center)
-        self.scale = bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
         self.renorm = bool(renorm)
         self.renorm_clipping = renormalization.bounds(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = renorm_momentum
@@ -142,7 +141,7 @@ class BatchNormalization(Layer):
         self.unbiased_variance = bool(unbiased_variance)
         self.nonfinite = nonfinite
         self.single_value = single_value
-        self.gamma = self.beta = self.moving_mean = self.moving_variance = None
+        self.moving_mean = self.moving_variance = None
         self.input_spec = InputSpec(min_ndim=2)
 
     @classmethod
@@ -164,22 +163,7 @@ class BatchNormalization(Layer):
                 f"BatchNormalization '{self.name}': expected different axes. "
                 f"Received: axis={self.axis} for inputs of shape {tuple(input_shape)}"
             )
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape=shape,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape=shape,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        self._add_gamma_and_beta(shape)
         for name, initializer in (
             ("moving_mean", self.moving_mean_initializer),
             ("moving_variance", self.moving_variance_initializer),
@@ -281,9 +265,6 @@ class BatchNormalization(Layer):
             raise ValueError(f"BatchNormalization '{self.name}' is not built, so it has no moving statistics to reset")
         _moving_statistics.reset(self)
 
-    def compute_output_shape(self, input_shape):
-        return tuple(input_shape)
-
     def get_config(self) -> dict:
         # What Keras does not know is left out where it has no effect, so that its files stay readable there.
         extras = {name: getattr(self, name) for name in _EXTRAS if getattr(self, name) != _EXTRAS[name]}
@@ -291,17 +272,9 @@ class BatchNormalization(Layer):
             **super().get_config(),
             "axis": self.axis,
             "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+            **self._affine_config(),
             "synchronized": self.synchronized,
             "renorm": self.renorm,
             "renorm_clipping": self.renorm_clipping,
