@@ -22,7 +22,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c "import ensurepip" 2>/dev/null || { echo "swiftbn needs the venv module: install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip "setuptools>=77"
-	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis ruff matplotlib
+	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis ruff matplotlib ml_dtypes
 	touch $@
 
 build: $(VENV)/.built

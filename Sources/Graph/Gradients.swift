@@ -10,8 +10,8 @@ extension Graph {
     }
     for source in sources {
       let type = try self.type(of: source)
-      guard type.dtype.isFloat else {
-        throw Failure.type("gradients: source has dtype \(type.dtype), expected float32 or float64")
+      guard type.dtype.isDifferentiable else {
+        throw Failure.type("gradients: source has dtype \(type.dtype), expected a floating-point one")
       }
     }
     // What depends on a source needs a gradient; nothing else is visited.
@@ -19,7 +19,7 @@ extension Graph {
     for source in sources { needed[source.index] = true }
     let forward = nodes
     for node in forward where node.inputs.contains(where: { needed[$0.index] }) {
-      for output in node.outputs where types[output.index].dtype.isFloat { needed[output.index] = true }
+      for output in node.outputs where types[output.index].dtype.isDifferentiable { needed[output.index] = true }
     }
 
     var adjoints: [Int: Value] = [:]
@@ -52,10 +52,13 @@ extension Graph {
   }
 
   private func accumulate(_ gradient: Value, into value: Value, _ adjoints: inout [Int: Value]) throws {
-    if let sum = adjoints[value.index] {
-      adjoints[value.index] = try add(Binary(kind: .add), [sum, gradient])[0]
+    guard let sum = adjoints[value.index] else { return adjoints[value.index] = gradient }
+    let dtype = types[value.index].dtype
+    if dtype.isHalf {
+      let parts = try [sum, gradient].map { try add(Cast(dtype: .float32), [$0])[0] }
+      adjoints[value.index] = try add(Cast(dtype: dtype), add(Binary(kind: .add), parts))[0]
     } else {
-      adjoints[value.index] = gradient
+      adjoints[value.index] = try add(Binary(kind: .add), [sum, gradient])[0]
     }
   }
 }

@@ -82,7 +82,14 @@ public final class Graph {
 
   @discardableResult
   public func add(_ operation: any Operation, _ inputs: [Value]) throws -> [Value] {
-    for value in inputs { try check(value, operation.name) }
+    for (index, value) in inputs.enumerated() {
+      try check(value, operation.name)
+      guard !types[value.index].dtype.isHalf || operation.acceptsHalf else {
+        throw Failure.type(
+          "\(operation.name): input \(index) has dtype \(types[value.index].dtype), which is only stored: cast it to"
+            + " float32")
+      }
+    }
     let outputTypes = try operation.infer(inputs.map { types[$0.index] })
     for type in outputTypes { try type.shape.validate(operation.name, allowUnknown: true) }
     let node = nodes.count

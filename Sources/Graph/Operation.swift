@@ -15,10 +15,14 @@ public protocol Operation {
 
   /// Inputs of which only the shape is used: their memory need not be kept.
   var shapeOnlyInputs: [Int] { get }
+
+  /// Whether it takes tensors of the 16-bit floating-point types, which are only stored.
+  var acceptsHalf: Bool { get }
 }
 
 extension Operation {
   public var shapeOnlyInputs: [Int] { [] }
+  public var acceptsHalf: Bool { false }
 
   public func gradient(_ builder: inout GradientBuilder) throws -> [Value?] {
     throw Failure.value("\(name): has no gradient rule")

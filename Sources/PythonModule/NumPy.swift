@@ -8,8 +8,8 @@ final class NumPy {
   private let asarray: Object
   private let ascontiguousarray: Object
   private let copyto: Object
-  /// In the order of `DType`'s raw values.
-  private let dtypes: [Object]
+  /// In the order of `DType`'s raw values. bfloat16 is that of ml_dtypes, imported when it is needed.
+  private var dtypes: [Object?]
   /// {"subok": False}
   private let plainArray: Object
 
@@ -24,6 +24,7 @@ final class NumPy {
     let make = try checked(PyObject_GetAttrString(module, "dtype"))
     defer { Py_DecRef(make) }
     dtypes = try DType.allCases.map { dtype in
+      if dtype == .bfloat16 { return nil }
       let arguments = try pythonTuple([try pythonString(dtype.description)])
       defer { Py_DecRef(arguments) }
       return try checked(PyObject_CallObject(make, arguments))
@@ -51,16 +52,37 @@ final class NumPy {
   }
 
   private func makeEmpty(stealing shape: Object, _ dtype: DType) throws -> Object {
-    let dtype = dtypes[Int(dtype.rawValue)]
+    let element: Object
+    do { element = try dtypes[Int(dtype.rawValue)] ?? importBrain() } catch {
+      Py_DecRef(shape)
+      throw error
+    }
     guard let arguments = PyTuple_New(2) else {
       Py_DecRef(shape)
       throw PythonError()
     }
     defer { Py_DecRef(arguments) }
     PyTuple_SetItem(arguments, 0, shape)
-    Py_IncRef(dtype)
-    PyTuple_SetItem(arguments, 1, dtype)
+    Py_IncRef(element)
+    PyTuple_SetItem(arguments, 1, element)
     return try checked(PyObject_CallObject(empty, arguments))
+  }
+
+  private func importBrain() throws -> Object {
+    guard let module = PyImport_ImportModule("ml_dtypes") else {
+      PyErr_Clear()
+      throw Failure.type("bfloat16 results need the package ml_dtypes, which is not installed")
+    }
+    defer { Py_DecRef(module) }
+    let scalar = try checked(PyObject_GetAttrString(module, "bfloat16"))
+    defer { Py_DecRef(scalar) }
+    let numpy = try checked(PyImport_ImportModule("numpy"))
+    defer { Py_DecRef(numpy) }
+    let dtype = try checked(PyObject_GetAttrString(numpy, "dtype"))
+    defer { Py_DecRef(dtype) }
+    let found = try call(dtype, [scalar])
+    dtypes[Int(DType.bfloat16.rawValue)] = found
+    return found
   }
 
   /// A new array in the memory order of another, never of a subclass.

@@ -73,8 +73,8 @@ private func fill(
   return 0
 }
 
-/// Struct formats in the order of `DType`'s raw values.
-private let formats: [UnsafePointer<CChar>] = ["f", "d", "i", "q", "B", "?", "I"].map { text in
+/// Struct formats in the order of `DType`'s raw values; bfloat16, which has none, shows its bits.
+private let formats: [UnsafePointer<CChar>] = ["f", "d", "i", "q", "B", "?", "I", "e", "H"].map { text in
   let memory = UnsafeMutablePointer<CChar>.allocate(capacity: 2)
   memory[0] = CChar(text.utf8.first!)
   memory[1] = 0

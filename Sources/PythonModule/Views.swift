@@ -11,6 +11,7 @@ func acquire(
   let flags = Int32(PyBUF_FORMAT) | Int32(PyBUF_STRIDES) | (writable ? Int32(PyBUF_WRITABLE) : 0)
   guard PyObject_GetBuffer(object, view, flags) == 0 else {
     PyErr_Clear()
+    if acquireBrain(view, object, flags) { return }
     // Either it has no buffer at all, or it cannot be written to.
     if writable, PyObject_CheckBuffer(object) != 0 {
       throw Failure.value("\(argument()) is read-only, expected a writable array")
@@ -18,6 +19,47 @@ func acquire(
     throw Failure.type("\(argument()) is \(typeName(object)), expected an array of numbers")
   }
 }
+
+/// Views an array of bfloat16, which NumPy does not export, by its bits.
+private func acquireBrain(_ view: UnsafeMutablePointer<Py_buffer>, _ object: Object, _ flags: Int32) -> Bool {
+  guard let dtype = PyObject_GetAttrString(object, "dtype") else {
+    PyErr_Clear()
+    return false
+  }
+  defer { Py_DecRef(dtype) }
+  guard let name = PyObject_GetAttrString(dtype, "name") else {
+    PyErr_Clear()
+    return false
+  }
+  defer { Py_DecRef(name) }
+  guard let text = try? string(name, "dtype"), text == DType.bfloat16.description,
+    let method = PyObject_GetAttrString(object, "view")
+  else {
+    PyErr_Clear()
+    return false
+  }
+  defer { Py_DecRef(method) }
+  guard let arguments = try? pythonTuple([pythonString("uint16")]) else { return false }
+  defer { Py_DecRef(arguments) }
+  guard let bits = PyObject_CallObject(method, arguments) else {
+    PyErr_Clear()
+    return false
+  }
+  defer { Py_DecRef(bits) }
+  guard PyObject_GetBuffer(bits, view, flags) == 0 else {
+    PyErr_Clear()
+    return false
+  }
+  view.pointee.format = brainFormat
+  return true
+}
+
+/// ml_dtypes' letter for bfloat16.
+private nonisolated(unsafe) let brainFormat: UnsafeMutablePointer<CChar> = {
+  let memory = UnsafeMutablePointer<CChar>.allocate(capacity: 2)
+  (memory[0], memory[1]) = (CChar(UInt8(ascii: "E")), 0)
+  return memory
+}()
 
 extension Py_buffer {
   /// nil for element types that are not supported.
@@ -32,6 +74,8 @@ extension Py_buffer {
     switch (UInt8(bitPattern: format[index]), itemsize) {
     case (UInt8(ascii: "f"), 4): return .float32
     case (UInt8(ascii: "d"), 8): return .float64
+    case (UInt8(ascii: "e"), 2): return .float16
+    case (UInt8(ascii: "E"), 2): return .bfloat16
     case (UInt8(ascii: "i"), 4), (UInt8(ascii: "l"), 4): return .int32
     case (UInt8(ascii: "l"), 8), (UInt8(ascii: "q"), 8): return .int64
     case (UInt8(ascii: "I"), 4), (UInt8(ascii: "L"), 4): return .uint32

@@ -12,7 +12,7 @@ func stage(
   guard let source = buffer.pointer else { return }
   let type = buffer.type
   let rowElements = type.shape.dims.dropFirst().reduce(1, *)
-  let needsCheck = !target.isFloat && target != .bool && !target.holdsAll(of: type.dtype)
+  let needsCheck = !target.isFloat && !target.isHalf && target != .bool && !target.holdsAll(of: type.dtype)
   guard let rows else {
     let count = type.shape.count
     if needsCheck { try checkWhole(source, type.dtype, count, target, name, first: 0) }
@@ -48,7 +48,7 @@ extension DType {
     case .int32: self == .int32 || self == .int64
     case .uint32: self == .uint32 || self == .int64
     case .int64: self == .int64
-    case .float32, .float64: false
+    case .float32, .float64, .float16, .bfloat16: false
     }
   }
 
@@ -82,6 +82,8 @@ private func checkWhole(
   switch dtype {
   case .float32: try check(Float.self) { Double($0) }
   case .float64: try check(Double.self) { $0 }
+  case .float16: try check(Half.self) { Double($0.value) }
+  case .bfloat16: try check(Brain.self) { Double($0.value) }
   case .int32: try check(Int32.self) { Double($0) }
   case .uint32: try check(UInt32.self) { Double($0) }
   case .int64: try check(Int64.self) { Double($0) }

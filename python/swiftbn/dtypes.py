@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-FLOAT_DTYPES = ("float32", "float64")
+# Operations compute in the first two; tensors of the 16-bit ones are stored, and computed with in float32.
+COMPUTING_DTYPES = ("float32", "float64")
+HALF_DTYPES = ("float16", "bfloat16")
+FLOAT_DTYPES = COMPUTING_DTYPES + HALF_DTYPES
 INT_DTYPES = ("uint8", "int32", "uint32", "int64")
 SUPPORTED_DTYPES = FLOAT_DTYPES + INT_DTYPES + ("bool",)
 
@@ -16,7 +19,6 @@ _WIDENED = {
     "int16": "int32",
     "uint16": "int32",
     "uint64": "int64",
-    "float16": "float32",
     "longdouble": "float64",
     "float128": "float64",
 }
@@ -46,6 +48,19 @@ def standardize_dtype(dtype) -> str:
     return name
 
 
+def computing_dtype(dtype) -> str:
+    """The same without the 16-bit floats, which tensors may have but weights and states may not.
+
+    Raises:
+        ValueError: the dtype is not supported there.
+    """
+    name = standardize_dtype(dtype)
+    if name in HALF_DTYPES:
+        supported = (name for name in SUPPORTED_DTYPES if name not in HALF_DTYPES)
+        raise ValueError(f"Expected dtype to be one of {', '.join(supported)}. Received: dtype={dtype!r}")
+    return name
+
+
 def is_float_dtype(dtype: str) -> bool:
     return dtype in FLOAT_DTYPES
 
@@ -53,13 +68,16 @@ def is_float_dtype(dtype: str) -> bool:
 def result_dtype(*dtypes: str) -> str:
     """The dtype in which operands of these dtypes meet.
 
-    Floats win over integers (whatever their width), wider over narrower; integers of mixed sign take a signed dtype
+    Floats win over integers (whatever their width), wider over narrower, and float16 meets bfloat16 in float32;
+    integers of mixed sign take a signed dtype
     that holds both, uint32 with a signed one being int64.
     """
     kinds = set(dtypes)
     if len(kinds) == 1:
         return dtypes[0]
-    for name in ("float64", "float32", "int64"):
+    if kinds >= set(HALF_DTYPES):
+        kinds.add("float32")
+    for name in ("float64", "float32", *HALF_DTYPES, "int64"):
         if name in kinds:
             return name
     if "uint32" in kinds:
@@ -88,8 +106,23 @@ def to_host_array(x, dtype: str | None = None) -> np.ndarray:
     elif array.dtype.kind not in "biuf":
         _host_dtype(array, True)
     if array.dtype.name != dtype:
-        array = array.astype(dtype)
+        array = array.astype(numpy_dtype(dtype))
     return array if array.flags.c_contiguous else np.asarray(array, order="C")
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """NumPy's object for a supported dtype; bfloat16 is that of ml_dtypes.
+
+    Raises:
+        ImportError: bfloat16 without ml_dtypes.
+    """
+    if name == "bfloat16":
+        try:
+            import ml_dtypes
+        except ImportError:
+            raise ImportError("bfloat16 needs the package ml_dtypes: pip install ml_dtypes") from None
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(name)
 
 
 def _host_dtype(array: np.ndarray, is_typed: bool) -> str:

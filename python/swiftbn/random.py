@@ -8,7 +8,7 @@ import numpy as np
 
 from swiftbn import naming
 from swiftbn._checks import finite, integer
-from swiftbn.dtypes import INT_DTYPES, is_float_dtype, standardize_dtype
+from swiftbn.dtypes import COMPUTING_DTYPES, INT_DTYPES, standardize_dtype
 from swiftbn.ops._dispatch import call, normalize_axis, resolve, to_dtype, to_float
 from swiftbn.ops.elementwise import add, floor
 from swiftbn.ops.shaping import shape as shape_of
@@ -99,7 +99,7 @@ def _extents(name: str, shape) -> tuple:
 
 def _float_dtype(name: str, dtype) -> str:
     standard = standardize_dtype(dtype)
-    if not is_float_dtype(standard):
+    if standard not in COMPUTING_DTYPES:
         raise ValueError(f"{name}: expected dtype to be float32 or float64. Received: dtype={dtype!r}")
     return standard
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import _native, naming
-from swiftbn.dtypes import standardize_dtype, to_host_array
+from swiftbn.dtypes import computing_dtype, to_host_array
 from swiftbn.tensor import Operators, Tensor
 from swiftbn.trace import current_trace, suspend_trace
 
@@ -48,7 +48,7 @@ class Variable(Operators):
 
             initializer = initializers.get(initializer)
         if not callable(initializer):
-            value = to_host_array(initializer, None if dtype is None else standardize_dtype(dtype))
+            value = to_host_array(initializer, None if dtype is None else computing_dtype(dtype))
             if shape is not None and _checked_shape(shape, self.path) != value.shape:
                 raise ValueError(
                     f"Variable {self.path}: expected an initial value of shape {tuple(shape)}. "
@@ -57,7 +57,7 @@ class Variable(Operators):
             return value
         if shape is None:
             raise ValueError(f"Variable {self.path}: expected a shape with an initializer. Received: shape=None")
-        shape, dtype = _checked_shape(shape, self.path), standardize_dtype(dtype)
+        shape, dtype = _checked_shape(shape, self.path), computing_dtype(dtype)
         value = to_host_array(initializer(shape, dtype=dtype), dtype)
         if value.shape != shape:
             raise ValueError(

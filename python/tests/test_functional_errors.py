@@ -69,7 +69,6 @@ TYPES = {
     "int64": ("i8", "x has dtype int64, expected float32 or float64"),
     "bool": ("?", "x has dtype bool, expected float32 or float64"),
     "int16": ("i2", "x has elements of format 'h', expected float32 or float64"),
-    "float16": ("e", "x has elements of format 'e', expected float32 or float64"),
     "complex64": ("F", "x has elements of format 'Zf', expected float32 or float64"),
     "object": ("O", "x has elements of format 'O', expected float32 or float64"),
     "text": ("U3", "x has elements of format '3w', expected float32 or float64"),

@@ -204,7 +204,7 @@ ACTIVATIONS = [
 def test_activations(case):
     make, reference = ACTIVATIONS[case]
     layer = make()
-    layer._dtype = "float64"
+    layer._compute_dtype = "float64"
     np.testing.assert_allclose(layer(ROWS), reference(ROWS), rtol=1e-12)
     check_layer_gradients(layer, ROWS)
 
@@ -243,7 +243,7 @@ BAD_ARGUMENTS = [
     (lambda: layers.Dense(3, lora_rank=2), "lora_rank=2"),
     (lambda: layers.Dense(3, activity_regularizer="l2"), "activity_regularizer='l2'"),
     (lambda: layers.Dense(3, unknown=1), "unknown"),
-    (lambda: layers.Dense(3, dtype="float16"), "float16"),
+    (lambda: layers.Dense(3, dtype="float8"), "float8"),
     (lambda: layers.Dense(3, dtype="int32"), "int32"),
     (lambda: layers.Dense(3, trainable="yes"), "trainable='yes'"),
     (lambda: layers.Dense(3, name="a/b"), "name='a/b'"),

@@ -151,3 +151,29 @@ def test_every_layer_of_ours_is_read_by_keras_and_written_by_it(tmp_path):
         target = FRAMEWORKS[destination].saving.load_model(tmp_path / "m.keras")
         assert_same(values(source.weights), values(target.weights))
         np.testing.assert_allclose(source.predict(x, verbose=0), target.predict(x, verbose=0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_goes_both_ways(tmp_path, policy):
+    def make(k):
+        return k.Sequential(
+            [
+                k.Input((6,)),
+                k.layers.Dense(8, activation="relu", dtype=policy),
+                k.layers.BatchNormalization(dtype=policy),
+                k.layers.Dense(3, dtype=policy),
+            ]
+        )
+
+    x = RANDOM.normal(size=(20, 6)).astype("float32")
+    ours, theirs = make(swiftbn), make(keras)
+    ours.save(tmp_path / "ours.keras")
+    theirs.save(tmp_path / "theirs.keras")
+    there = keras.saving.load_model(tmp_path / "ours.keras")
+    here = saving.load_model(tmp_path / "theirs.keras")
+    assert [layer.compute_dtype for layer in here.layers] == [layer.compute_dtype for layer in theirs.layers]
+    for mine, other in ((ours, there), (here, theirs)):
+        a, b = mine.predict(x, verbose=0), np.asarray(other.predict(x, verbose=0))
+        assert str(a.dtype) == str(b.dtype) == policy.removeprefix("mixed_")
+        # They compute in 16 bits, we in 32.
+        np.testing.assert_allclose(a.astype("float32"), b.astype("float32"), atol=0.05)

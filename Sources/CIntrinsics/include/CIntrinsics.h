@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "HalfPrecision.h"
 #include "VectorLanes.h"
 
 #ifdef __AVX512F__

@@ -58,6 +58,9 @@ typedef enum swiftbn_dtype {
   SWIFTBN_UINT8 = 4,
   SWIFTBN_BOOL = 5,
   SWIFTBN_UINT32 = 6,
+  /// The 16-bit floating-point types are stored and cast; operations compute in the wider ones.
+  SWIFTBN_FLOAT16 = 7,
+  SWIFTBN_BFLOAT16 = 8,
 } swiftbn_dtype;
 
 /// Bytes of one element; 0 if there is no such type.

@@ -82,6 +82,7 @@ extension Comparison: Lowerable {
     case .int64: return make(Int64.self)
     case .uint8, .bool: return make(UInt8.self)
     case .uint32: return make(UInt32.self)
+    case .float16, .bfloat16: throw Failure.type("\(name): dtype \(a.type.dtype) is only stored")
     }
   }
 

@@ -11,6 +11,8 @@ extension DType {
     case .int64: .int64
     case .uint8, .bool: .uint8
     case .uint32: .uint32
+    case .float16: .float16
+    case .bfloat16: .bfloat16
     }
   }
 }
@@ -27,6 +29,8 @@ public func convert(
   case .int32: convertToBool(x.assumingMemoryBound(to: Int32.self), truth, count)
   case .int64: convertToBool(x.assumingMemoryBound(to: Int64.self), truth, count)
   case .uint32: convertToBool(x.assumingMemoryBound(to: UInt32.self), truth, count)
+  case .float16: convertToBool(x.assumingMemoryBound(to: Half.self), truth, count)
+  case .bfloat16: convertToBool(x.assumingMemoryBound(to: Brain.self), truth, count)
   case .uint8, .bool: convertToBool(x.assumingMemoryBound(to: UInt8.self), truth, count)
   }
 }

@@ -26,7 +26,7 @@ public struct Binary: Operation {
     try expectSame(inputs[0], inputs[1], ("a", "b"))
     switch (kind, inputs[0].dtype) {
     case (_, .float32), (_, .float64): break
-    case (.divide, _), (.power, _), (_, .uint8), (_, .bool):
+    case (.divide, _), (.power, _), (_, .uint8), (_, .bool), (_, .float16), (_, .bfloat16):
       throw Failure.type("\(name): operands have dtype \(inputs[0].dtype), expected float32 or float64")
     case (.add, .uint32), (.subtract, .uint32), (.multiply, .uint32), (_, .int32), (_, .int64): break
     case (_, .uint32):

@@ -124,6 +124,7 @@ public struct Clip: Operation {
 public struct Identity: Operation {
   public let stopsGradient: Bool
   public var name: String { stopsGradient ? "stop_gradient" : "identity" }
+  public var acceptsHalf: Bool { true }
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expect(inputs, count: 1)
@@ -138,6 +139,7 @@ public struct Cast: Operation {
   public let dtype: DType
   public init(dtype: DType) { self.dtype = dtype }
   public var name: String { "cast" }
+  public var acceptsHalf: Bool { true }
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     try expect(inputs, count: 1)
@@ -146,7 +148,7 @@ public struct Cast: Operation {
 
   public func gradient(_ g: inout GradientBuilder) throws -> [Value?] {
     let source = g.type(g.inputs[0]).dtype
-    return [source.isFloat && dtype.isFloat ? try g.add(Cast(dtype: source), g.dy) : nil]
+    return [source.isDifferentiable && dtype.isDifferentiable ? try g.add(Cast(dtype: source), g.dy) : nil]
   }
 }
 

@@ -3,7 +3,7 @@ import Parallel
 
 /// The element types that can be converted into each other. Truth values are `uint8` here; see `convertToBool`.
 public enum ElementKind: UInt8, CaseIterable, Sendable {
-  case float32, float64, int32, int64, uint8, uint32
+  case float32, float64, int32, int64, uint8, uint32, float16, bfloat16
 }
 
 /// An element type with its conversions, none of which traps.
@@ -95,6 +95,8 @@ public func convertToBool<S: ConvertibleElement>(_ x: UnsafePointer<S>, _ y: Uns
   case .int64: truthRun(raw.assumingMemoryBound(to: Int64.self), y, n)
   case .uint8: truthRun(raw.assumingMemoryBound(to: UInt8.self), y, n)
   case .uint32: truthRun(raw.assumingMemoryBound(to: UInt32.self), y, n)
+  case .float16: truthRun(raw.assumingMemoryBound(to: Half.self), y, n)
+  case .bfloat16: truthRun(raw.assumingMemoryBound(to: Brain.self), y, n)
   }
 }
 
@@ -104,6 +106,7 @@ extension ElementKind {
     switch self {
     case .float32, .int32, .uint32: 4
     case .float64, .int64: 8
+    case .float16, .bfloat16: 2
     case .uint8: 1
     }
   }
@@ -121,6 +124,8 @@ func convertRun(
   case .int64: convertRun(x.assumingMemoryBound(to: Int64.self), y, destination, n)
   case .uint8: convertRun(x.assumingMemoryBound(to: UInt8.self), y, destination, n)
   case .uint32: convertRun(x.assumingMemoryBound(to: UInt32.self), y, destination, n)
+  case .float16: convertRun(x.assumingMemoryBound(to: Half.self), y, destination, n)
+  case .bfloat16: convertRun(x.assumingMemoryBound(to: Brain.self), y, destination, n)
   }
 }
 
@@ -135,6 +140,8 @@ private func convertRun<S: ConvertibleElement>(
   case .int64: convertLoop(x, y.assumingMemoryBound(to: Int64.self), n)
   case .uint8: convertLoop(x, y.assumingMemoryBound(to: UInt8.self), n)
   case .uint32: convertLoop(x, y.assumingMemoryBound(to: UInt32.self), n)
+  case .float16: convertLoop(x, y.assumingMemoryBound(to: Half.self), n)
+  case .bfloat16: convertLoop(x, y.assumingMemoryBound(to: Brain.self), n)
   }
 }
 

@@ -1,5 +1,6 @@
 # ruff: noqa: F401  (names are imported to be re-exported)
-"""Normalization and its gradients on NumPy arrays, float32 and float64, straight to the Swift kernels.
+"""Normalization and its gradients on NumPy arrays, straight to the Swift kernels: float32 and float64, and
+the 16-bit float16 and bfloat16 by way of float32.
 
 Nothing is kept between calls: what the backward functions need of the forward ones is returned and passed on.
 """

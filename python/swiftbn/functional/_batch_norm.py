@@ -1,14 +1,16 @@
 """Batch normalization on NumPy arrays, straight to the Swift kernels: the lowest latency, no copies.
 
-All three work on float32 and float64 arrays of rank >= 2 and on any channel axis. Arrays whose memory has no gaps, in
-whatever order of axes (channels first, channels last, Fortran order), are read and written in place; others are copied
-once, or refused with ``copy=False``. ``gamma`` and ``beta`` may be None for 1 and 0.
+All three work on float32 and float64 arrays of rank >= 2 and on any channel axis; float16 and bfloat16 are computed
+with in float32, in which the parameters and statistics are then, and y or dx is rounded. Arrays of the first two whose
+memory has no gaps, in whatever order of axes (channels first, channels last, Fortran order), are read and written in
+place; others are copied once, or refused with ``copy=False``. ``gamma`` and ``beta`` may be None for 1 and 0.
 
 Source: Ioffe & Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2 and section 3.
 """
 
 from swiftbn._load import load
 from swiftbn.functional._axes import MergedAxes
+from swiftbn.functional._half import is_half, through_float32
 
 _native = load()
 
@@ -40,7 +42,12 @@ def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
         gamma, beta = m.parameter(gamma, "gamma"), m.parameter(beta, "beta")
         y, mean, inv_std = _native.batch_norm(m.data(x, "x"), gamma, beta, -1, epsilon, None, True)
         return m.restored(y), m.statistics(mean), m.statistics(inv_std)
-    return _native.batch_norm(x, gamma, beta, axis, epsilon, out, copy)
+    try:
+        return _native.batch_norm(x, gamma, beta, axis, epsilon, out, copy)
+    except TypeError:
+        if not is_half(x):
+            raise
+        return through_float32(batch_norm, x, (x, gamma, beta), {"axis": axis, "epsilon": epsilon}, out, copy)
 
 
 def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=True):
@@ -67,7 +74,12 @@ def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=
         parameters = [m.parameter(value, name) for name, value in names.items()]
         results = _native.batch_norm_backward(m.data(dy, "dy"), m.data(x, "x"), *parameters, -1, None, True)
         return m.restored(results[0]), m.statistics(results[1]), m.statistics(results[2])
-    return _native.batch_norm_backward(dy, x, gamma, mean, inv_std, axis, out, copy)
+    try:
+        return _native.batch_norm_backward(dy, x, gamma, mean, inv_std, axis, out, copy)
+    except TypeError:
+        if not is_half(x):
+            raise
+        return through_float32(batch_norm_backward, x, (dy, x, gamma, mean, inv_std), {"axis": axis}, out, copy)
 
 
 def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-1, epsilon=1e-3, out=None, copy=True):
@@ -90,4 +102,16 @@ def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-
         names = {"gamma": gamma, "beta": beta, "moving_mean": moving_mean, "moving_variance": moving_variance}
         parameters = [m.parameter(value, name) for name, value in names.items()]
         return m.restored(_native.batch_norm_inference(m.data(x, "x"), *parameters, -1, epsilon, None, True))
-    return _native.batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, axis, epsilon, out, copy)
+    try:
+        return _native.batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, axis, epsilon, out, copy)
+    except TypeError:
+        if not is_half(x):
+            raise
+        return through_float32(
+            batch_norm_inference,
+            x,
+            (x, gamma, beta, moving_mean, moving_variance),
+            {"axis": axis, "epsilon": epsilon},
+            out,
+            copy,
+        )

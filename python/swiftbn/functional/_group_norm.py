@@ -4,9 +4,11 @@ Sources: Wu & He 2018, arXiv 1803.08494; Ulyanov, Vedaldi & Lempitsky 2016, arXi
 """
 
 from swiftbn.functional import _arguments as check
+from swiftbn.functional._half import accepts_half
 from swiftbn.functional._statistics import Arrangement, affine, run, sum_to
 
 
+@accepts_half
 def group_norm(x, gamma, beta, *, groups, axis=-1, epsilon=1e-3):
     """Normalizes each sample and group of channels next to each other by its own statistics.
 
@@ -32,6 +34,7 @@ def group_norm(x, gamma, beta, *, groups, axis=-1, epsilon=1e-3):
     return _forward("group_norm", x, gamma, beta, groups, axis, epsilon, 2)
 
 
+@accepts_half
 def group_norm_backward(dy, x, gamma, mean, inv_std, *, groups, axis=-1):
     """Gradients of `group_norm` with respect to x, gamma and beta.
 
@@ -53,6 +56,7 @@ def group_norm_backward(dy, x, gamma, mean, inv_std, *, groups, axis=-1):
     return _backward("group_norm_backward", dy, x, gamma, mean, inv_std, groups, axis, 2)
 
 
+@accepts_half
 def instance_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3):
     """Normalizes each sample and channel by its own statistics: `group_norm` with as many groups as channels.
 
@@ -74,6 +78,7 @@ def instance_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3):
     return _forward("instance_norm", x, gamma, beta, None, axis, epsilon, 3)
 
 
+@accepts_half
 def instance_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1):
     """Gradients of `instance_norm` with respect to x, gamma and beta, by the formula of `group_norm_backward`.
 

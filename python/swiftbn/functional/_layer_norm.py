@@ -4,9 +4,11 @@ Source: Ba, Kiros & Hinton 2016, arXiv 1607.06450.
 """
 
 from swiftbn.functional import _arguments as check
+from swiftbn.functional._half import accepts_half
 from swiftbn.functional._statistics import Arrangement, affine, run, sum_to
 
 
+@accepts_half
 def layer_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3):
     """Normalizes over `axis`, for each place of the other axes.
 
@@ -35,6 +37,7 @@ def layer_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3):
     return affine(y, gamma, beta), mean, inv_std
 
 
+@accepts_half
 def layer_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1):
     """Gradients of `layer_norm` with respect to x, gamma and beta.
 

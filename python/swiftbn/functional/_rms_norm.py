@@ -6,9 +6,11 @@ Source: Zhang & Sennrich 2019, arXiv 1910.07467.
 import numpy as np
 
 from swiftbn.functional import _arguments as check
+from swiftbn.functional._half import accepts_half
 from swiftbn.functional._statistics import affine, run, sum_to
 
 
+@accepts_half
 def rms_norm(x, gamma, *, axis=-1, epsilon=1e-6):
     """Divides by the root of the mean square over `axis`, for each place of the other axes.
 
@@ -37,6 +39,7 @@ def rms_norm(x, gamma, *, axis=-1, epsilon=1e-6):
     return affine(run("multiply", x, inverse), gamma, None), inverse.reshape(_others(x, axes))
 
 
+@accepts_half
 def rms_norm_backward(dy, x, gamma, inv_rms, *, axis=-1):
     """Gradients of `rms_norm` with respect to x and gamma.
 

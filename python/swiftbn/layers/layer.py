@@ -6,9 +6,9 @@ import functools
 import inspect
 
 from swiftbn import naming, tree
-from swiftbn.dtypes import is_float_dtype, standardize_dtype, to_host_array
+from swiftbn.dtypes import HALF_DTYPES, is_float_dtype, standardize_dtype, to_host_array
 from swiftbn.layers._call import build_arguments, call_context, map_shapes
-from swiftbn.layers._config import automatic_config, dtype_config, dtype_name, without_unknown_none
+from swiftbn.layers._config import automatic_config, dtype_config, dtype_policy, without_unknown_none
 from swiftbn.layers._state import State
 from swiftbn.layers.input_spec import check_inputs, naming_inputs
 from swiftbn.operation import Node, Operation, trace_output_spec
@@ -27,7 +27,9 @@ class Layer(State, Operation):
     Args:
         name: unique name, by default the class name in snake case with a number.
         trainable: whether optimizers change its weights.
-        dtype: dtype of its weights and computations, "float32" or "float64"; by default `floatx()`.
+        dtype: dtype of its weights and computations, "float32" or "float64"; by default `floatx()`. With "float16",
+            "bfloat16", "mixed_float16" or "mixed_bfloat16" inputs and outputs are rounded to the 16-bit type, while
+            weights and all computing stay in float32.
         input_shape: (on the first layer of a Sequential) shape of one sample.
 
     Raises:
@@ -64,7 +66,7 @@ class Layer(State, Operation):
             raise ValueError(f"{type(self).__name__}: only autocast=True is supported. Received: autocast=False")
         if kwargs:
             raise ValueError(f"{type(self).__name__}: unknown arguments. Received: {', '.join(sorted(kwargs))}")
-        self._dtype = dtype_name(dtype)
+        self._dtype_policy, self._compute_dtype = dtype_policy(dtype)
         self._trainable = trainable
         self._losses = []
         self._input_spec = None
@@ -73,9 +75,17 @@ class Layer(State, Operation):
 
     @property
     def dtype(self) -> str:
-        return self._dtype
+        """The dtype of the weights: never a 16-bit one."""
+        return "float32" if self._compute_dtype in HALF_DTYPES else self._compute_dtype
 
-    variable_dtype = compute_dtype = input_dtype = dtype
+    variable_dtype = dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of what goes in and comes out. Between the two, 16-bit floats are computed with in float32."""
+        return self._compute_dtype
+
+    input_dtype = compute_dtype
 
     @property
     def input_spec(self):
@@ -208,7 +218,8 @@ class Layer(State, Operation):
                 arguments["training"] = bool(training) if training is None else training
             bound.arguments.update(arguments)
             try:
-                return self.call(*bound.args, **bound.kwargs)
+                outputs = self.call(*bound.args, **bound.kwargs)
+                return outputs if self._compute_dtype == self.dtype else tree.map_structure(self._rounded, outputs)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in the call of layer '{self.name}' ({type(self).__name__})")
                 raise
@@ -242,7 +253,7 @@ class Layer(State, Operation):
     def _convert(self, value):
         """Float tensors in the layer's dtype; arrays and lists of numbers as arrays."""
         if isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__"):
-            return to_dtype(value, self.dtype) if "float" in dtype_of(value) else value
+            return to_dtype(self._rounded(value), self.dtype) if is_float_dtype(dtype_of(value)) else value
         if tree.is_nested(value):
             leaves = tree.flatten(value)
             if any(hasattr(leaf, "shape") for leaf in leaves):
@@ -250,6 +261,11 @@ class Layer(State, Operation):
             if leaves and isinstance(value, list) and all(isinstance(leaf, (int, float)) for leaf in leaves):
                 return to_host_array(value, self.dtype)
         return value
+
+    def _rounded(self, value):
+        """A float tensor in the dtype in which tensors go in and out."""
+        is_float = hasattr(value, "dtype") and is_float_dtype(dtype_of(value))
+        return to_dtype(value, self._compute_dtype) if is_float else value
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -268,7 +284,7 @@ class Layer(State, Operation):
         Raises:
             NotImplementedError: the constructor takes other things.
         """
-        config = {"name": self.name, "trainable": self._trainable, "dtype": dtype_config(self._dtype)}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": dtype_config(self._dtype_policy)}
         if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
             return config
         return automatic_config(self, config)

@@ -6,7 +6,7 @@ import math
 
 from swiftbn import ops
 from swiftbn.config import floatx
-from swiftbn.dtypes import is_float_dtype, standardize_dtype
+from swiftbn.dtypes import computing_dtype, is_float_dtype
 from swiftbn.ops._dispatch import dtype_of
 
 _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", None, "none")
@@ -70,7 +70,7 @@ class Loss:
 
         self.name = name or naming.auto_name(type(self).__name__)
         self.reduction = reduction
-        self._dtype = None if dtype is None else standardize_dtype(dtype)
+        self._dtype = None if dtype is None else computing_dtype(dtype)
 
     @property
     def dtype(self) -> str:

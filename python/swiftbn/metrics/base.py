@@ -6,7 +6,7 @@ import numpy as np
 
 from swiftbn import initializers, naming, ops
 from swiftbn.config import floatx
-from swiftbn.dtypes import standardize_dtype
+from swiftbn.dtypes import computing_dtype
 from swiftbn.losses.base import squeeze_or_expand
 from swiftbn.variable import Variable
 
@@ -21,7 +21,7 @@ class Metric:
 
     def __init__(self, dtype=None, name=None):
         self.name = name or naming.auto_name(type(self).__name__)
-        self._dtype = standardize_dtype(dtype) if dtype is not None else floatx()
+        self._dtype = computing_dtype(dtype) if dtype is not None else floatx()
         self._variables: list[Variable] = []
 
     @property

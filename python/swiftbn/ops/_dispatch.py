@@ -6,7 +6,7 @@ import numpy as np
 
 from swiftbn import _native
 from swiftbn.config import floatx
-from swiftbn.dtypes import SUPPORTED_DTYPES, is_float_dtype, result_dtype, to_host_array
+from swiftbn.dtypes import HALF_DTYPES, SUPPORTED_DTYPES, is_float_dtype, result_dtype, to_host_array
 from swiftbn.tensor import KerasTensor, Tensor
 from swiftbn.variable import Variable
 
@@ -14,20 +14,40 @@ from swiftbn.variable import Variable
 def call(name: str, *inputs, **attributes) -> tuple:
     """Runs or records a native operation on tensors, variables and host arrays that it takes as they are."""
     trace = None
+    half = False
     values = []
     for x in inputs:
         x = resolve(x)
         if type(x) is Tensor:
+            half = half or x.dtype in HALF_DTYPES
             if trace is None:
                 trace = x._trace
             elif trace is not x._trace:
                 raise ValueError(
                     f"{name}: the inputs belong to different traces; a tensor was kept from an earlier one"
                 )
+        elif x.itemsize == 2:
+            half = True
         values.append(x)
+    if half and name not in _TAKING_HALF:
+        return _in_float32(name, values, attributes)
     if trace is None:
         return _native.execute(name, tuple(values), attributes)
     return trace.operation(name, tuple(values), attributes)
+
+
+# The operations of the core that take the 16-bit floats, which it stores but does not compute in.
+_TAKING_HALF = {"cast", "identity", "stop_gradient"}
+
+
+def _in_float32(name: str, values: list, attributes: dict) -> tuple:
+    """The operation computed in float32; rounded when all of its floats came in one 16-bit dtype."""
+    dtypes = {dtype_of(x) for x in values if is_float_dtype(dtype_of(x))}
+    outputs = call(name, *(to_dtype(x, "float32") if dtype_of(x) in HALF_DTYPES else x for x in values), **attributes)
+    if len(dtypes) > 1:
+        return outputs
+    (dtype,) = dtypes
+    return tuple(to_dtype(y, dtype) if dtype_of(y) == "float32" else y for y in outputs)
 
 
 def resolve(x):
@@ -50,7 +70,7 @@ def resolve(x):
 
 # Dtypes that the core takes as they are, in this machine's byte order. Looking a name up here is many times faster than
 # asking NumPy for it.
-_NAMES = {np.dtype(name): name for name in SUPPORTED_DTYPES}
+_NAMES = {np.dtype(name): name for name in SUPPORTED_DTYPES if name != "bfloat16"}
 
 
 def _holds_tensors(items) -> bool:
