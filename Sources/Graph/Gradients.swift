@@ -11,7 +11,7 @@ extension Graph {
     for source in sources {
       let type = try self.type(of: source)
       guard type.dtype.isDifferentiable else {
-        throw Failure.type("gradients: source has dtype \(type.dtype), expected a floating-point one")
+        throw Failure.type("gradients: source has dtype \(type.dtype), expected float32 or float64")
       }
     }
     // What depends on a source needs a gradient; nothing else is visited.
