@@ -1,6 +1,16 @@
 import Graph
 import Tensor
 
+/// One step of a plan, for people to read.
+public struct StepSummary {
+  /// The operation; fused operations are joined by `+`.
+  public let name: String
+  public let outputs: [TensorType]
+  /// Bytes of the tensors that it reads and writes.
+  public let readBytes: Int
+  public let writtenBytes: Int
+}
+
 /// How a graph is computed for one set of input types: steps in order and the memory they use.
 ///
 /// A run computes into the plan's own arena, so two runs of one plan must not overlap; it allocates nothing.
@@ -13,7 +23,8 @@ public final class Plan {
   private let arena: Storage
   private let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
   private let valueCount: Int
-  private let steps: [(name: String, run: Step)]
+  public let summary: [StepSummary]
+  private let steps: [Step]
   private let inputSlots: [(input: Int, values: [Int])]
   private let outputSlots: [(output: Int, values: [Int])]
   private let copies: [(from: Int, to: UnsafeMutableRawPointer, bytes: Int)]
@@ -56,28 +67,38 @@ public final class Plan {
     }
 
     func operand(_ value: Int) -> Operand { Operand(value: value, type: draft.types[value]) }
-    var steps: [(String, Step)] = []
+    var steps: [Step] = []
+    var summary: [StepSummary] = []
     for (index, instruction) in draft.instructions.enumerated() {
       let (inputs, outputs) = (instruction.inputs.map(operand), instruction.outputs.map(operand))
       if instruction.operation.isView(inputs.map(\.type), outputs.map(\.type)) { continue }
       let temporary = placement.temporaries[index].map(operand) ?? Operand(value: 0, type: TensorType(.uint8, [0]))
       let lowering = Lowering(inputs: inputs, outputs: outputs, temporary: temporary)
-      steps.append((instruction.operation.name, try instruction.operation.lower(lowering)))
+      steps.append(try instruction.operation.lower(lowering))
+      summary.append(
+        StepSummary(
+          name: instruction.operation.name, outputs: outputs.map(\.type),
+          readBytes: Set(instruction.reads).reduce(0) { $0 + draft.types[$1].byteCount },
+          writtenBytes: outputs.reduce(0) { $0 + $1.type.byteCount }))
     }
     self.steps = steps
+    self.summary = summary
   }
 
   deinit { table.deallocate() }
 
-  /// Names of the steps in order; fused operations are joined by `+`.
-  public var stepNames: [String] { steps.map(\.name) }
+  /// Names of the steps in order.
+  public var stepNames: [String] { summary.map(\.name) }
 
   /// Where a staged input is to be written before a run.
   public func stagingPointer(input: Int) -> UnsafeMutableRawPointer { table[inputValues[input]] }
 
   /// Computes outputs and assignments. When it fails nothing has been changed.
+  ///
+  /// - Parameter clock: called before the first step and after each one, when steps are to be timed.
   public func run(
-    inputs: UnsafePointer<UnsafeRawPointer?>, outputs: UnsafePointer<UnsafeMutableRawPointer>?
+    inputs: UnsafePointer<UnsafeRawPointer?>, outputs: UnsafePointer<UnsafeMutableRawPointer>?,
+    clock: (() -> Void)? = nil
   ) throws {
     for slot in inputSlots {
       let pointer = inputs[slot.input].map { UnsafeMutableRawPointer(mutating: $0) } ?? arena.pointer
@@ -85,7 +106,15 @@ public final class Plan {
     }
     for slot in outputSlots { for value in slot.values { table[value] = outputs![slot.output] } }
     let memory = Memory(table: UnsafePointer(table))
-    for step in steps { try step.run(memory) }
+    if let clock {
+      clock()
+      for step in steps {
+        try step(memory)
+        clock()
+      }
+    } else {
+      for step in steps { try step(memory) }
+    }
     for copy in copies { copy.to.copyMemory(from: table[copy.from], byteCount: copy.bytes) }
   }
 }

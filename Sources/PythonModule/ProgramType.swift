@@ -1,4 +1,5 @@
 import CPython
+import Glibc
 import Graph
 import Runtime
 import Tensor
@@ -30,6 +31,21 @@ func makeProgramType() throws -> Object {
           + " becomes row k of the batch."
       ),
       (
+        "profile",
+        { object, arguments, count, keywords in
+          guarded {
+            let a = try Arguments("profile", ["inputs", "indices"], positional: 2, arguments, count, keywords)
+            let program = try unwrap(object!, Program.self)
+            let times = Stopwatch()
+            let outputs = try run(
+              program, items(a.required(0), "inputs"), indices: a.optional(1), out: nil, clock: times.mark)
+            Py_DecRef(outputs)
+            return try pythonTuple(times.intervals.map { try checked(PyFloat_FromDouble($0)) })
+          }
+        },
+        "profile(inputs, indices=None) -> seconds of each step of the plan in a run."
+      ),
+      (
         "plans",
         { object, _, _, _ in
           guarded {
@@ -38,18 +54,28 @@ func makeProgramType() throws -> Object {
               summaries.map { plan in
                 try pythonTuple([
                   pythonTuple(plan.inputs.map { try pythonString($0.description) }),
-                  pythonTuple(plan.steps.map { try pythonString($0) }),
+                  pythonTuple(
+                    plan.steps.map { step in
+                      try pythonTuple([
+                        pythonString(step.name), pythonTuple(step.outputs.map { try pythonString($0.description) }),
+                        checked(PyLong_FromSsize_t(step.readBytes)), checked(PyLong_FromSsize_t(step.writtenBytes)),
+                      ])
+                    }),
                   checked(PyLong_FromSsize_t(plan.arenaBytes)),
                 ])
               })
           }
-        }, "plans() -> for each compiled plan (input types, names of its steps, bytes of its arena)."
+        },
+        "plans() -> for each compiled plan (input types, steps, bytes of its arena). A step is (name, output types,"
+          + " bytes read, bytes written)."
       ),
     ])
 }
 
 /// Runs a program on Python arrays, without the GIL.
-func run(_ program: Program, _ inputs: [Object], indices: Object?, out: Object?) throws -> Object {
+func run(
+  _ program: Program, _ inputs: [Object], indices: Object?, out: Object?, clock: (() -> Void)? = nil
+) throws -> Object {
   var views = Views()
   defer { views.release() }
   for (index, input) in inputs.enumerated() { try views.add(input, "input \(index)") }
@@ -85,11 +111,24 @@ func run(_ program: Program, _ inputs: [Object], indices: Object?, out: Object?)
     if out != nil { try program.check(outputs: outputViews.buffers, types: types, inputs: buffers, name: "out") }
     let pointers = outputViews.buffers.map { $0.pointer ?? Module.nowhere }
     try withoutGIL {
-      try pointers.withUnsafeBufferPointer { try program.run(buffers, rows: rows, outputs: $0) }
+      try pointers.withUnsafeBufferPointer { try program.run(buffers, rows: rows, outputs: $0, clock: clock) }
     }
     isDone = true
     return try pythonTuple(outputs)
   }
+}
+
+/// Moments between steps.
+private final class Stopwatch {
+  private var moments: [Double] = []
+
+  func mark() {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    moments.append(Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9)
+  }
+
+  var intervals: [Double] { zip(moments.dropFirst(), moments).map { $0 - $1 } }
 }
 
 /// Runs a body that touches no Python object while other Python threads may go on.

@@ -51,9 +51,10 @@ public final class Program: @unchecked Sendable {
   ///   - inputs: one buffer per input of the graph. Elements of another dtype are converted.
   ///   - rows: if given, input i is read at `inputs[i][rows[0]], inputs[i][rows[1]], …` along its first axis.
   ///   - outputs: memory for each output, of the types that `prepare` returns.
+  ///   - clock: called before the first step of the plan and after each one, when steps are to be timed.
   public func run(
     _ inputs: UnsafeBufferPointer<Buffer>, rows: UnsafeBufferPointer<Int64>?,
-    outputs: UnsafeBufferPointer<UnsafeMutableRawPointer>
+    outputs: UnsafeBufferPointer<UnsafeMutableRawPointer>, clock: (() -> Void)? = nil
   ) throws {
     try lock.withLock {
       let plan = try plan(inputs, rows?.count)
@@ -71,14 +72,14 @@ public final class Program: @unchecked Sendable {
           }
           pointers[index] = buffer.pointer.map { UnsafeRawPointer($0) }
         }
-        try plan.run(inputs: UnsafePointer(pointers.baseAddress!), outputs: outputs.baseAddress)
+        try plan.run(inputs: UnsafePointer(pointers.baseAddress!), outputs: outputs.baseAddress, clock: clock)
       }
     }
   }
 
-  /// Steps of every plan compiled so far, with its arena.
-  public var summaries: [(inputs: [TensorType], steps: [String], arenaBytes: Int)] {
-    lock.withLock { plans.map { ($0.inputTypes, $0.plan.stepNames, $0.plan.arenaBytes) } }
+  /// Every plan compiled so far that is kept: the types of its inputs, its steps, the bytes of its arena.
+  public var summaries: [(inputs: [TensorType], steps: [StepSummary], arenaBytes: Int)] {
+    lock.withLock { plans.map { ($0.inputTypes, $0.plan.summary, $0.plan.arenaBytes) } }
   }
 
   private func plan(_ inputs: UnsafeBufferPointer<Buffer>, _ rows: Int?) throws -> Plan {

@@ -62,6 +62,50 @@ struct FusionTests {
     #expect(!plan.stepNames.contains("relu_gradient"), "\(plan.stepNames)")
   }
 
+  /// Steps of a training graph: x → [conv →] batch norm [→ ReLU] → max pool → mean, gradients of all parameters.
+  private func poolingSteps(relu: Bool, convolution: Bool, strides: [Int] = [2, 2], reads: Bool = false) throws
+    -> [String]
+  {
+    var s = Sketch()
+    let (image, w, b) = (try s.input(2, 8, 8, 4), try s.input(3, 3, 4, 4), try s.input(4))
+    let (gamma, beta) = (try s.input(4), try s.input(4))
+    let x = convolution ? try s.add("relu", s.add("add", s.add("conv2d", image, w), b)) : image
+    let norm = try s.graph.add("batch_norm", [x, gamma, beta], [:])
+    let z = relu ? try s.add("relu", norm[0]) : norm[0]
+    let size: [String: AttributeValue] = ["pool_size": .ints([2, 2]), "strides": .ints(strides)]
+    let y = try s.graph.add("max_pool2d", [z], size)[0]
+    let sources = convolution ? [w, b, gamma, beta] : [image, gamma, beta]
+    let gradients = try s.graph.gradients(of: [try s.add("mean", y)], seeds: nil, for: sources)
+    let outputs = try gradients.map { try #require($0) } + (reads ? [z] : [])
+    return try Plan(s.graph, outputs: outputs, inputTypes: s.types, staged: s.types.map { _ in false }).stepNames
+  }
+
+  @Test func normalizationTakesThePoolingBehindIt() throws {
+    var s = Sketch()
+    let x = try s.input(2, 8, 8, 3)
+    let norm = try s.graph.add("batch_norm", [x], ["scale": .bool(false), "center": .bool(false)])
+    let y = try s.add("max_pool2d", norm[0], attributes: ["pool_size": .ints([2, 2])])
+    #expect(try s.plan(y, norm[1]).stepNames == ["batch_norm+max_pool2d"])
+    let average = try s.add("avg_pool2d", norm[0], attributes: ["pool_size": .ints([2, 2])])
+    #expect(try s.plan(average).stepNames == ["batch_norm", "avg_pool2d"])
+
+    let plain = try poolingSteps(relu: false, convolution: false)
+    #expect(plain.contains("batch_norm+max_pool2d"), "\(plain)")
+    #expect(plain.contains("max_pool2d_gradient+batch_norm_gradient"), "\(plain)")
+    let rectified = try poolingSteps(relu: true, convolution: false)
+    #expect(rectified.contains("batch_norm+relu+max_pool2d"), "\(rectified)")
+    #expect(rectified.contains("max_pool2d_gradient+relu_gradient+batch_norm_gradient"), "\(rectified)")
+    let whole = try poolingSteps(relu: false, convolution: true)
+    let backward = "max_pool2d_gradient+batch_norm_gradient+relu_gradient+bias_gradient"
+    #expect(whole.contains(backward), "\(whole)")
+    for steps in [
+      try poolingSteps(relu: false, convolution: true, strides: [1, 1]),
+      try poolingSteps(relu: true, convolution: true, reads: true),
+    ] {
+      #expect(steps.contains("max_pool2d") && steps.contains("max_pool2d_gradient"), "\(steps)")
+    }
+  }
+
   /// A value that somebody else reads has to exist.
   @Test func valuesWithOtherReadersAreNotFusedAway() throws {
     var s = Sketch()

@@ -155,3 +155,50 @@ extension BatchNormInferenceGradient: Lowerable {
     return try c.forFloat(x) { make($0) }
   }
 }
+
+extension FusedBatchNormPooling {
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { 2 * outputs[1].byteCount }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (x, y, mean, variance, inverse) = (c.x, c.outputs[0], c.outputs[1], c.outputs[2], c.outputs[3])
+    let picked = keepsPicked ? c.outputs[4] : nil
+    let gamma = norm.attributes.gammaIndex.map { c.inputs[$0] }
+    let beta = norm.attributes.betaIndex.map { c.inputs[$0] }
+    let shape = pooling.window.pooling(x.shape, size: pooling.size, y.shape)
+    let (epsilon, relu, temporary) = (norm.attributes.epsilon, relu, c.temporary)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormMaxPooling2D(
+          x: memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
+          y: memory.write(y), picked: picked.map { memory.write($0) }, mean: memory.write(mean),
+          variance: memory.write(variance), inverseStd: memory.write(inverse), coefficients: memory.write(temporary),
+          shape: shape, epsilon: epsilon, relu: relu)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension FusedPoolingGradient {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(3, 0)] }
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { 3 * outputs[1].byteCount }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (dy, picked, y, x) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
+    let (mean, inverse, gamma) = (c.inputs[4], c.inputs[5], norm.scale ? c.inputs[6] : nil)
+    let (dx, dgamma, dbeta, dbias) = (c.outputs[0], c.outputs[1], c.outputs[2], rectifies ? c.outputs[3] : nil)
+    let shape = pooling.window.pooling(x.shape, size: pooling.size, y.shape)
+    let (relu, temporary) = (relu, c.temporary)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormMaxPooling2DBackward(
+          dy: memory.read(dy, as: T.self), y: relu ? memory.read(y) : nil, picked: memory.read(picked),
+          x: memory.read(x), gamma: gamma.map { memory.read($0) }, mean: memory.read(mean),
+          inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
+          dbeta: memory.write(dbeta), dbias: dbias.map { memory.write($0) }, coefficients: memory.write(temporary),
+          shape: shape)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}

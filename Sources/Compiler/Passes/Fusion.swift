@@ -7,6 +7,7 @@ extension Draft {
   mutating func fuse() {
     fuseEpilogues()
     fuseReluBiasGradients()
+    fusePooling()
   }
 
   /// Convolution, matrix product or batch normalization, then bias, then ReLU.

@@ -44,6 +44,8 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
   let count: Double
   /// dgamma holds what `ResidualJob` found, until it is written.
   var hasResiduals = false
+  /// dx = g * scale + (x - mean) * slope + constant, for who maps elsewhere.
+  var scale, slope, constant: UnsafeMutablePointer<T>?
 
   @inline(__always) static var hasSums: Bool { true }
   @inline(__always) static var tensors: Int { Mask.usesOutput ? 4 : 3 }
@@ -61,7 +63,7 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
   }
 
   @inline(__always)
-  func scale(_ channel: Int) -> Double {
+  func factor(_ channel: Int) -> Double {
     Double(inverseStd[channel]) * (gamma.map { Double($0[channel]) } ?? 1)
   }
 
@@ -70,7 +72,7 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
     for column in 0..<channels.count {
       let channel = channels.lowerBound &+ column
       table[CoefficientTable<T>.center][column] = mean[channel]
-      table[CoefficientTable<T>.scale][column] = T(scale(channel))
+      table[CoefficientTable<T>.scale][column] = T(factor(channel))
       table[CoefficientTable<T>.offset][column] = beta.map { $0[channel] } ?? 0
     }
   }
@@ -88,10 +90,13 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
       let inverse = Double(inverseStd[channel])
       if let dbeta { dbeta[channel] = T(first) }
       if let dgamma { dgamma[channel] = T(second * inverse) }
-      let scale = scale(channel) * share
-      let slope = -scale * inverse * inverse * second
-      slopes[column] = T(slope)
-      constants[column] = T(-scale * first - slope * residual)
+      let part = factor(channel) * share
+      let exactSlope = -part * inverse * inverse * second
+      slopes[column] = T(exactSlope)
+      constants[column] = T(-part * first - exactSlope * residual)
+      if let scale { scale[channel] = T(factor(channel)) }
+      if let slope { slope[channel] = slopes[column] }
+      if let constant { constant[channel] = constants[column] }
     }
     return false
   }
@@ -145,6 +150,34 @@ public func batchNormBackward<T: KernelScalar>(
     }
   }
   runNormalization(job, shape)
+}
+
+/// The sums of `batchNormBackward` over the few elements that have a gradient, and what its dx is made of:
+/// g * scale + (x - mean) * slope + constant. With `y`, g = dy where y > 0.
+///
+/// `dy`, `picked` (their x) and `y` are [pickedCount][C], `x` is of `shape` and looked at for its residuals only.
+@inline(__always)
+func batchNormBackwardSums<T: KernelScalar>(
+  dy: UnsafePointer<T>, x: UnsafePointer<T>, picked: UnsafePointer<T>, y: UnsafePointer<T>?, gamma: UnsafePointer<T>?,
+  mean: UnsafePointer<T>, inverseStd: UnsafePointer<T>, dgamma: UnsafeMutablePointer<T>, dbeta: UnsafeMutablePointer<T>,
+  scale: UnsafeMutablePointer<T>, slope: UnsafeMutablePointer<T>, constant: UnsafeMutablePointer<T>,
+  shape: NormalizationShape, pickedCount: Int
+) {
+  let count = Double(shape.channelCount)
+  let hasResiduals = someMeanDwarfsItsDeviations(x, mean, inverseStd, shape)
+  if hasResiduals { runNormalization(ResidualJob(x: x, mean: mean, residuals: dgamma, count: count), shape) }
+  let few = NormalizationShape(outer: pickedCount, channels: shape.channels, inner: 1)
+  if let y {
+    let job = BackwardJob<T, MaskFromOutput>(
+      dy: dy, x: picked, y: y, gamma: gamma, beta: nil, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
+      dbeta: dbeta, count: count, hasResiduals: hasResiduals, scale: scale, slope: slope, constant: constant)
+    runNormalization(job, few)
+  } else {
+    let job = BackwardJob<T, NoMask>(
+      dy: dy, x: picked, y: nil, gamma: gamma, beta: nil, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
+      dbeta: dbeta, count: count, hasResiduals: hasResiduals, scale: scale, slope: slope, constant: constant)
+    runNormalization(job, few)
+  }
 }
 
 /// Gradients of `batchNormForward` with ReLU: `batchNormBackward` of dy where y > 0, and 0 elsewhere.

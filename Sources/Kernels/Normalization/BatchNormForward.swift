@@ -14,6 +14,8 @@ private struct ForwardJob<T: KernelScalar, Relu: Flag>: NormalizationJob {
   let variance, inverseStd: UnsafeMutablePointer<T>?
   let count: Double
   let epsilon: Double
+  /// y = (x - mean) * scale + offset, for who maps elsewhere.
+  var scale, offset: UnsafeMutablePointer<T>?
 
   @inline(__always) static var hasSums: Bool { true }
   @inline(__always) static var tensors: Int { 2 }
@@ -49,13 +51,15 @@ private struct ForwardJob<T: KernelScalar, Relu: Flag>: NormalizationJob {
       mean[channel] = rounded
       if let variance { variance[channel] = T(spread) }
       if let inverseStd { inverseStd[channel] = T(inverse) }
-      if !hasMap { continue }
+      if !hasMap && self.scale == nil { continue }
       // What rounding took from the mean goes into the offset; it matters where mean / std is large.
       let residual = (shift - Double(rounded)) + delta
       let scale = inverse * (gamma.map { Double($0[channel]) } ?? 1)
       center[column] = rounded
       scales[column] = T(scale)
       offsets[column] = T((beta.map { Double($0[channel]) } ?? 0) - residual * scale)
+      if let target = self.scale { target[channel] = scales[column] }
+      if let target = offset { target[channel] = offsets[column] }
     }
     return false
   }
@@ -139,6 +143,19 @@ public func batchNormForward<T: KernelScalar>(
       epsilon: epsilon)
     runNormalization(job, shape)
   }
+}
+
+/// The statistics of `batchNormForward` without its result, which is (x - mean) * scale + offset.
+@inline(__always)
+func batchNormStatistics<T: KernelScalar>(
+  x: UnsafePointer<T>, gamma: UnsafePointer<T>?, beta: UnsafePointer<T>?, mean: UnsafeMutablePointer<T>,
+  variance: UnsafeMutablePointer<T>?, inverseStd: UnsafeMutablePointer<T>, scale: UnsafeMutablePointer<T>,
+  offset: UnsafeMutablePointer<T>, shape: NormalizationShape, epsilon: Double
+) {
+  let job = ForwardJob<T, No>(
+    x: x, gamma: gamma, beta: beta, y: nil, mean: mean, variance: variance, inverseStd: inverseStd,
+    count: Double(shape.channelCount), epsilon: epsilon, scale: scale, offset: offset)
+  runNormalization(job, shape)
 }
 
 /// Mean and biased variance of each channel of `x`, [outer][C][inner], as `batchNormForward` takes them.
