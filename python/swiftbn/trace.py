@@ -49,6 +49,8 @@ class Trace:
         self._assigned: dict[int, tuple] = {}
         self._initial: dict[int, tuple] = {}
         self._scalars: dict[tuple, Tensor] = {}
+        # The axis of each softmax, by its output: losses ask for it to take the logits instead.
+        self.softmax_axes: dict[int, int] = {}
 
     def __enter__(self) -> Trace:
         _stack().append(self)

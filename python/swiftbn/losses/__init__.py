@@ -2,27 +2,123 @@
 
 from swiftbn import _registry
 from swiftbn.losses.base import Loss, LossFunctionWrapper
-from swiftbn.losses.functions import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    mean_squared_error,
-    sparse_categorical_crossentropy,
+from swiftbn.losses.circle import (
+    Circle,
+    circle,
+)
+from swiftbn.losses.focal import (
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+)
+from swiftbn.losses.hinge import (
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
+    squared_hinge,
 )
 from swiftbn.losses.losses import (
     BinaryCrossentropy,
+    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
-    MeanSquaredError,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    KLDivergence,
+    Poisson,
     SparseCategoricalCrossentropy,
 )
+from swiftbn.losses.overlap import (
+    Dice,
+    Tversky,
+    dice,
+    tversky,
+)
+from swiftbn.losses.probabilistic import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_generalized_cross_entropy,
+    kl_divergence,
+    poisson,
+    sparse_categorical_crossentropy,
+)
+from swiftbn.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    cosine_similarity,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
 
-_CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy)
-_FUNCTIONS = (binary_crossentropy, categorical_crossentropy, mean_squared_error, sparse_categorical_crossentropy)
+_CLASSES = (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    CategoricalHinge,
+    Circle,
+    CosineSimilarity,
+    Dice,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    Tversky,
+)
+_FUNCTIONS = (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+    categorical_hinge,
+    circle,
+    cosine_similarity,
+    dice,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+    tversky,
+)
 _TABLE = {
     **{item.__name__: item for item in _CLASSES + _FUNCTIONS},
     "bce": binary_crossentropy,
     "BCE": binary_crossentropy,
+    "kld": kl_divergence,
+    "KLD": kl_divergence,
+    "mae": mean_absolute_error,
+    "MAE": mean_absolute_error,
+    "mape": mean_absolute_percentage_error,
+    "MAPE": mean_absolute_percentage_error,
     "mse": mean_squared_error,
     "MSE": mean_squared_error,
+    "msle": mean_squared_logarithmic_error,
+    "MSLE": mean_squared_logarithmic_error,
 }
 
 
@@ -47,18 +143,10 @@ def deserialize(name, custom_objects=None):
     return _registry.deserialize(name, custom_objects, get)
 
 
-__all__ = [
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
+__all__ = [item.__name__ for item in _CLASSES + _FUNCTIONS] + [
     "Loss",
     "LossFunctionWrapper",
-    "MeanSquaredError",
-    "SparseCategoricalCrossentropy",
-    "binary_crossentropy",
-    "categorical_crossentropy",
     "deserialize",
     "get",
-    "mean_squared_error",
     "serialize",
-    "sparse_categorical_crossentropy",
 ]

@@ -10,7 +10,12 @@ def check_labels(compiled_loss, targets: list, outputs: list) -> None:
     for index, (labels, output) in enumerate(zip(targets, outputs, strict=False)):
         if not compiled_loss.is_sparse(index) or labels.size == 0:
             continue
-        classes = output.shape[-1]
+        ignored = compiled_loss.ignored_class(index)
+        if ignored is not None:
+            labels = labels[labels != ignored]
+            if labels.size == 0:
+                continue
+        classes = output.shape[compiled_loss.class_axis(index)]
         if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
             raise ValueError(f"Expected y to hold class numbers. Received: {labels.dtype} with fractions")
         low, high = labels.min(), labels.max()

@@ -48,6 +48,14 @@ class CompiledLoss:
         loss = self.losses[index]
         return loss is not None and _loss_name(loss) in _SPARSE
 
+    def ignored_class(self, index: int) -> int | None:
+        """The class number of an output's targets that its loss leaves out, None if there is none."""
+        return getattr(self.losses[index], "_fn_kwargs", {}).get("ignore_class")
+
+    def class_axis(self, index: int) -> int:
+        """The axis of an output that has the classes."""
+        return getattr(self.losses[index], "_fn_kwargs", {}).get("axis", -1)
+
     def __call__(self, targets: list, outputs: list, weights: list, batch: int):
         total = None
         for index, loss in enumerate(self.losses):

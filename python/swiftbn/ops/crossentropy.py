@@ -5,16 +5,16 @@ from __future__ import annotations
 from swiftbn.config import epsilon as fuzz_factor
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.operation import operation
-from swiftbn.ops._dispatch import call, dtype_of, promote, resolve, to_dtype, to_float
+from swiftbn.ops._dispatch import call, dtype_of, normalize_axis, promote, resolve, to_dtype, to_float
 from swiftbn.ops.elementwise import add, clip, divide, log, multiply, negative, subtract
 from swiftbn.ops.nn import softplus
 from swiftbn.ops.reduction import sum as reduce_sum
-from swiftbn.ops.shaping import squeeze
+from swiftbn.ops.shaping import moveaxis, squeeze
 from swiftbn.tensor import Tensor
 
 
-def logits_of(probabilities, activation: str):
-    """The input of the softmax or sigmoid that made the probabilities, None if nothing such did.
+def logits_of(probabilities, activation: str, axis: int = -1):
+    """The input of the softmax (along `axis`) or sigmoid that made the probabilities, None if nothing such did.
 
     With it a cross-entropy can be computed from logits, which is exact where probabilities round to 0 or 1.
     """
@@ -24,14 +24,19 @@ def logits_of(probabilities, activation: str):
     name, inputs = trace.graph.producer(probabilities._index)
     # What was narrowed or widened since is still the same function of the logits.
     if name == "cast" and is_float_dtype(Tensor(trace, inputs[0]).dtype):
-        logits = logits_of(Tensor(trace, inputs[0]), activation)
+        logits = logits_of(Tensor(trace, inputs[0]), activation, axis)
         return None if logits is None else to_dtype(logits, dtype_of(probabilities))
-    return Tensor(trace, inputs[0]) if name == activation else None
+    if name != activation:
+        return None
+    rank = len(probabilities.shape)
+    if name == "softmax" and trace.softmax_axes.get(probabilities._index) != normalize_axis(axis, rank, name):
+        return None
+    return Tensor(trace, inputs[0])
 
 
-def _check_last_axis(name: str, axis: int, rank: int) -> None:
-    if axis not in (-1, rank - 1):
-        raise ValueError(f"{name}: only the last axis is supported. Received: axis={axis} for rank {rank}")
+def _last(x, axis: int):
+    """x with an axis moved to the end, where the core's cross-entropies have the classes."""
+    return x if axis == len(x.shape) - 1 else moveaxis(x, axis, -1)
 
 
 def _check_same_shape(name: str, target, output) -> None:
@@ -45,39 +50,39 @@ def _check_same_shape(name: str, target, output) -> None:
 
 @operation
 def categorical_crossentropy(target, output, from_logits: bool = False, axis: int = -1):
-    """-Σ target·log(output) over the last axis; `output` are logits or probabilities (which are normalized).
+    """-Σ target·log(output) over `axis`; `output` are logits or probabilities (which are normalized).
 
     Raises:
-        ValueError: shapes differ, or another axis than the last.
+        ValueError: shapes differ, or there is no such axis.
     """
     target, output = promote(target, output, to_float=True)
     _check_same_shape("categorical_crossentropy", target, output)
-    _check_last_axis("categorical_crossentropy", axis, len(output.shape))
-    logits = output if from_logits else logits_of(output, "softmax")
+    axis = normalize_axis(axis, len(output.shape), "categorical_crossentropy")
+    logits = output if from_logits else logits_of(output, "softmax", axis)
     if logits is not None:
-        return call("softmax_cross_entropy", logits, target)[0]
-    output = divide(output, reduce_sum(output, axis=-1, keepdims=True))
+        return call("softmax_cross_entropy", _last(logits, axis), _last(target, axis))[0]
+    output = divide(output, reduce_sum(output, axis=axis, keepdims=True))
     output = clip(output, fuzz_factor(), 1.0 - fuzz_factor())
-    return negative(reduce_sum(multiply(target, log(output)), axis=-1))
+    return negative(reduce_sum(multiply(target, log(output)), axis=axis))
 
 
 @operation
 def sparse_categorical_crossentropy(target, output, from_logits: bool = False, axis: int = -1):
-    """-log(output[label]) over the last axis; `output` are logits or probabilities.
+    """-log(output[label]) over `axis`; `output` are logits or probabilities.
 
-    Labels have the shape of the output without its last axis, or with that axis of extent 1.
+    Labels have the shape of the output without that axis, or with it of extent 1.
 
     Raises:
-        ValueError: shapes that do not fit, labels outside 0 … K-1, another axis than the last.
+        ValueError: shapes that do not fit, labels outside 0 … K-1, no such axis.
     """
     output = to_float(output)
-    _check_last_axis("sparse_categorical_crossentropy", axis, len(output.shape))
+    axis = normalize_axis(axis, len(output.shape), "sparse_categorical_crossentropy")
     target = resolve(target)
-    if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
-        target = squeeze(target, -1)
+    if len(target.shape) == len(output.shape) and target.shape[axis] == 1:
+        target = squeeze(target, axis)
     if dtype_of(target) not in ("int32", "int64"):
         target = to_dtype(target, "int64")
-    rows = tuple(output.shape[:-1])
+    rows = tuple(output.shape[:axis]) + tuple(output.shape[axis + 1 :])
     if len(target.shape) != len(rows) or any(
         a != b for a, b in zip(target.shape, rows, strict=False) if a is not None and b is not None
     ):
@@ -85,11 +90,11 @@ def sparse_categorical_crossentropy(target, output, from_logits: bool = False, a
             f"sparse_categorical_crossentropy: expected target of shape {rows} for output of shape "
             f"{tuple(output.shape)}. Received: target.shape={tuple(target.shape)}"
         )
-    logits = output if from_logits else logits_of(output, "softmax")
+    logits = output if from_logits else logits_of(output, "softmax", axis)
     if logits is None:
         # log(p) as logits: the softmax of log(p) is p / sum(p).
         logits = log(clip(output, fuzz_factor(), 1.0 - fuzz_factor()))
-    return call("sparse_softmax_cross_entropy", logits, target)[0]
+    return call("sparse_softmax_cross_entropy", _last(logits, axis), target)[0]
 
 
 @operation

@@ -118,7 +118,11 @@ def log_sigmoid(x):
 def softmax(x, axis=-1):
     """exp(x) / sum(exp(x)) along an axis."""
     x = to_float(x)
-    return call("softmax", x, axis=normalize_axis(axis, len(x.shape), "softmax"))[0]
+    axis = normalize_axis(axis, len(x.shape), "softmax")
+    result = call("softmax", x, axis=axis)[0]
+    if isinstance(result, Tensor):
+        result._trace.softmax_axes[result._index] = axis
+    return result
 
 
 @operation

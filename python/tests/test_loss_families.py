@@ -1,0 +1,490 @@
+"""Every loss against NumPy in float64: values, gradients, programs, weights, masks, ignored classes, empty batches."""
+
+import inspect
+
+import numpy as np
+import pytest
+from checks import check_gradient, traced
+
+import swiftbn
+from swiftbn import losses, ops
+from swiftbn.losses.base import mask_weights
+
+RANDOM = np.random.default_rng(11)
+OUTPUTS = RANDOM.normal(0, 1.5, size=(6, 5))
+TARGETS = RANDOM.normal(0, 1.5, size=(6, 5))
+COUNTS = RANDOM.integers(0, 5, size=(6, 5)).astype("float64")
+POSITIVE = RANDOM.uniform(0.1, 3, size=(6, 5))
+LABELS = np.array([0, 1, 1, 0, 4, 1])
+ONE_HOT = np.eye(5)[LABELS]
+YES_NO = RANDOM.integers(0, 2, size=(6, 5)).astype("float64")
+DISTRIBUTIONS = RANDOM.dirichlet(np.ones(5), size=6)
+WEIGHTS = RANDOM.uniform(0.1, 2, size=6)
+EPS = 1e-7
+
+
+def softmax(x, axis=-1):
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+PROBABILITIES = softmax(OUTPUTS)
+CHANCES = sigmoid(OUTPUTS)
+VECTORS = OUTPUTS / np.linalg.norm(OUTPUTS, axis=-1, keepdims=True)
+
+
+def huber(t, p, delta=1.0):
+    e = np.abs(t - p)
+    return np.where(e <= delta, e**2 / 2, delta * e - delta**2 / 2).mean(-1)
+
+
+def focal(t, p, alpha=0.25, gamma=2.0):
+    return -(alpha * (1 - p) ** gamma * t * np.log(p)).sum(-1)
+
+
+def binary_focal(t, p, balanced=False, alpha=0.25, gamma=2.0, axis=-1):
+    right = t * p + (1 - t) * (1 - p)
+    entropy = -(t * np.log(p) + (1 - t) * np.log(1 - p))
+    weight = t * alpha + (1 - t) * (1 - alpha) if balanced else 1
+    return (weight * (1 - right) ** gamma * entropy).mean(axis)
+
+
+def cosine(t, p, axis=-1):
+    return -(t * p).sum(axis) / np.sqrt((t**2).sum(axis) * (p**2).sum(axis))
+
+
+def dice(t, p, axis=None):
+    return 1 - 2 * (t * p).sum(axis) / (t.sum(axis) + p.sum(axis) + EPS)
+
+
+def tversky(t, p, alpha=0.5, beta=0.5, axis=None):
+    common = (t * p).sum(axis)
+    errors = alpha * (t * (1 - p)).sum(axis) + beta * ((1 - t) * p).sum(axis)
+    return 1 - common / (common + errors + EPS)
+
+
+def circle(t, p, gamma=80.0, margin=0.4, remove_diagonal=True):
+    """Sample by sample, as in the paper."""
+    found = []
+    for i in range(len(t)):
+        near, far = 0.0, 0.0
+        for j in range(len(t)):
+            d = max(1 - p[i] @ p[j], 0)
+            if t[i] != t[j]:
+                far += np.exp(gamma * max(1 + margin - d, 0) * (1 - margin - d))
+            elif i != j or not remove_diagonal:
+                near += np.exp(-gamma * (margin + d) * (margin - d))
+        found.append(np.log1p(near * far))
+    return np.array(found)
+
+
+# name: (arguments, targets, outputs, reference)
+CASES = {
+    "mean_squared_error": ({}, TARGETS, OUTPUTS, lambda t, p: ((t - p) ** 2).mean(-1)),
+    "mean_absolute_error": ({}, TARGETS, OUTPUTS, lambda t, p: np.abs(t - p).mean(-1)),
+    "mean_absolute_percentage_error": (
+        {},
+        TARGETS,
+        OUTPUTS,
+        lambda t, p: 100 * np.abs((t - p) / np.maximum(np.abs(t), EPS)).mean(-1),
+    ),
+    "mean_squared_logarithmic_error": (
+        {},
+        POSITIVE,
+        OUTPUTS,
+        lambda t, p: ((np.log(np.maximum(t, EPS) + 1) - np.log(np.maximum(p, EPS) + 1)) ** 2).mean(-1),
+    ),
+    "huber": ({}, TARGETS, OUTPUTS, huber),
+    "huber 0.3": ({"delta": 0.3}, TARGETS, OUTPUTS, lambda t, p: huber(t, p, 0.3)),
+    "log_cosh": ({}, TARGETS, OUTPUTS, lambda t, p: np.log(np.cosh(t - p)).mean(-1)),
+    "cosine_similarity": ({}, TARGETS, OUTPUTS, cosine),
+    "cosine_similarity down": ({"axis": 0}, TARGETS, OUTPUTS, lambda t, p: cosine(t, p, 0)),
+    "hinge": ({}, YES_NO, OUTPUTS, lambda t, p: np.maximum(1 - (2 * t - 1) * p, 0).mean(-1)),
+    "hinge of signs": ({}, 2 * YES_NO - 1, OUTPUTS, lambda t, p: np.maximum(1 - t * p, 0).mean(-1)),
+    "squared_hinge": ({}, YES_NO, OUTPUTS, lambda t, p: (np.maximum(1 - (2 * t - 1) * p, 0) ** 2).mean(-1)),
+    "categorical_hinge": (
+        {},
+        ONE_HOT,
+        OUTPUTS,
+        lambda t, p: np.maximum(1 + ((1 - t) * p).max(-1) - (t * p).sum(-1), 0),
+    ),
+    "kl_divergence": ({}, DISTRIBUTIONS, PROBABILITIES, lambda t, p: (t * np.log(t / p)).sum(-1)),
+    "poisson": ({}, COUNTS, POSITIVE, lambda t, p: (p - t * np.log(p + EPS)).mean(-1)),
+    "categorical_focal_crossentropy": ({}, ONE_HOT, PROBABILITIES, focal),
+    "categorical_focal_crossentropy by class": (
+        {"alpha": [0.1, 0.2, 0.3, 0.4, 0.5], "gamma": 1.5, "label_smoothing": 0.1},
+        ONE_HOT,
+        PROBABILITIES,
+        lambda t, p: focal(0.9 * t + 0.02, p, np.arange(0.1, 0.6, 0.1), 1.5),
+    ),
+    "categorical_focal_crossentropy of logits": (
+        {"from_logits": True, "gamma": 0.5},
+        ONE_HOT,
+        OUTPUTS,
+        lambda t, p: focal(t, softmax(p), gamma=0.5),
+    ),
+    "categorical_focal_crossentropy down": (
+        {"from_logits": True, "axis": 0, "gamma": 0},
+        ONE_HOT,
+        OUTPUTS,
+        lambda t, p: -0.25 * (t * np.log(softmax(p, 0))).sum(0),
+    ),
+    "binary_focal_crossentropy": ({}, YES_NO, CHANCES, binary_focal),
+    "binary_focal_crossentropy balanced": (
+        {"apply_class_balancing": True, "alpha": 0.3, "gamma": 1.2, "label_smoothing": 0.2},
+        YES_NO,
+        CHANCES,
+        lambda t, p: binary_focal(0.8 * t + 0.1, p, True, 0.3, 1.2),
+    ),
+    "binary_focal_crossentropy of logits": (
+        {"from_logits": True, "gamma": 0.5, "axis": 0},
+        YES_NO,
+        OUTPUTS,
+        lambda t, p: binary_focal(t, sigmoid(p), gamma=0.5, axis=0),
+    ),
+    "categorical_generalized_cross_entropy": (
+        {"q": 0.7},
+        LABELS,
+        PROBABILITIES,
+        lambda t, p: (1 - p[np.arange(6), t] ** 0.7) / 0.7,
+    ),
+    "categorical_crossentropy down": (
+        {"axis": 0, "label_smoothing": 0.1},
+        ONE_HOT,
+        CHANCES,
+        lambda t, p: -((0.9 * t + 0.1 / 6) * np.log(p / p.sum(0))).sum(0),
+    ),
+    "sparse_categorical_crossentropy down": (
+        {"axis": 0, "from_logits": True},
+        LABELS[:5],
+        OUTPUTS,
+        lambda t, p: -np.log(softmax(p, 0))[t, np.arange(5)],
+    ),
+    "sparse_categorical_crossentropy but 1": (
+        {"ignore_class": 1},
+        LABELS,
+        PROBABILITIES,
+        lambda t, p: np.where(t == 1, 0, -np.log(p[np.arange(6), t])),
+    ),
+    "dice": ({}, YES_NO, CHANCES, dice),
+    "dice of each": ({"axis": [1]}, YES_NO, CHANCES, lambda t, p: dice(t, p, 1)),
+    "tversky": ({}, YES_NO, CHANCES, tversky),
+    "tversky of each": (
+        {"alpha": 0.2, "beta": 0.7, "axis": 1},
+        YES_NO,
+        CHANCES,
+        lambda t, p: tversky(t, p, 0.2, 0.7, 1),
+    ),
+    "circle": ({}, LABELS, VECTORS, circle),
+    "circle with itself": (
+        {"remove_diagonal": False, "gamma": 3.0, "margin": 0.1},
+        LABELS,
+        VECTORS,
+        lambda t, p: circle(t, p, 3.0, 0.1, False),
+    ),
+}
+
+
+def function_of(name):
+    return getattr(losses, name.split()[0])
+
+
+def class_of(name):
+    found = [c for c in losses._CLASSES if c.__name__.lower() == name.split()[0].replace("_", "")]
+    assert len(found) == 1
+    return found[0]
+
+
+def masked(name, arguments, targets, values):
+    """Which values the mean of the class counts."""
+    if name.startswith("circle"):
+        return values > 0
+    return targets != arguments["ignore_class"] if "ignore_class" in arguments else np.ones(np.shape(values), bool)
+
+
+def test_every_function_is_here():
+    named = {name.split()[0] for name in CASES} | {"binary_crossentropy"}
+    assert named == {function.__name__ for function in losses._FUNCTIONS}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values(name):
+    arguments, targets, outputs, reference = CASES[name]
+    function = function_of(name)
+    expected = reference(targets, outputs)
+    found = function(targets, outputs, **arguments)
+    assert np.shape(found) == np.shape(expected) and found.dtype == "float64"
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    inside = traced(lambda t, p: function(t, p, **arguments), targets, outputs)
+    np.testing.assert_allclose(inside, expected, rtol=1e-9, atol=1e-12)
+    narrow = function(
+        targets.astype("int32" if targets.dtype.kind == "i" else "float32"), outputs.astype("float32"), **arguments
+    )
+    assert narrow.dtype == "float32"
+    np.testing.assert_allclose(narrow, expected, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients(name):
+    arguments, targets, outputs, _ = CASES[name]
+    function = function_of(name)
+    check_gradient(lambda p: function(targets, p, **arguments), outputs, tolerance=2e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_classes(name):
+    arguments, targets, outputs, reference = CASES[name]
+    cls = class_of(name)
+    values = reference(targets, outputs)
+    mask = masked(name, arguments, targets, values)
+    mean = values[mask].mean() if np.ndim(values) else values
+    plain = cls(**arguments, dtype="float64")
+    np.testing.assert_allclose(plain(targets, outputs), mean, rtol=1e-9)
+    assert cls(**arguments)(targets, outputs).dtype == "float32"
+    np.testing.assert_allclose(traced(plain, targets, outputs), mean, rtol=1e-9)
+    for reduction in ("sum", "none", None):
+        found = cls(**arguments, reduction=reduction, dtype="float64")(targets, outputs)
+        np.testing.assert_allclose(found, values.sum() if reduction == "sum" else values, rtol=1e-9, atol=1e-12)
+    if np.ndim(values):
+        weights = WEIGHTS[: len(values)]
+        found = plain(targets, outputs, sample_weight=weights)
+        np.testing.assert_allclose(found, (values * weights)[mask].sum() / mask.sum(), rtol=1e-9)
+        weighted = cls(**arguments, reduction="mean_with_sample_weight", dtype="float64")
+        found = weighted(targets, outputs, sample_weight=weights)
+        np.testing.assert_allclose(found, (values * weights)[mask].sum() / weights[mask].sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_configurations(name):
+    arguments, targets, outputs, _ = CASES[name]
+    loss = class_of(name)(**arguments, reduction="sum", name="other")
+    config = loss.get_config()
+    assert config["name"] == "other" and config["reduction"] == "sum"
+    for again in (type(loss).from_config(config), losses.deserialize(losses.serialize(loss))):
+        assert type(again) is type(loss) and again.get_config() == config
+        np.testing.assert_array_equal(again(targets, outputs), loss(targets, outputs))
+
+
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in CASES}))
+def test_names(name):
+    function, cls = function_of(name), class_of(name)
+    assert losses.get(name) is function and type(losses.get(cls.__name__)) is cls
+    assert losses.deserialize(losses.serialize(function)) is function
+    assert cls().name == ("huber_loss" if name == "huber" else name)
+    assert list(inspect.signature(function).parameters)[:2] == ["y_true", "y_pred"]
+
+
+def test_aliases():
+    for short, name in {
+        "mse": "mean_squared_error",
+        "mae": "mean_absolute_error",
+        "mape": "mean_absolute_percentage_error",
+        "msle": "mean_squared_logarithmic_error",
+        "kld": "kl_divergence",
+        "bce": "binary_crossentropy",
+    }.items():
+        assert losses.get(short) is losses.get(short.upper()) is getattr(losses, name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_samples_have_the_loss_zero(name):
+    arguments, targets, outputs, _ = CASES[name]
+    if arguments.get("axis") == 0:
+        return
+    loss = class_of(name)(**arguments)
+    empty = loss(targets[:0], outputs[:0])
+    # One value for the whole batch is 1 minus nothing.
+    assert float(empty) == (1 if name in ("dice", "tversky") else 0)
+
+
+LOGITS = OUTPUTS * 300
+EXTREME = {
+    "categorical_focal_crossentropy": (ONE_HOT, ops.softmax, {"from_logits": True}),
+    "binary_focal_crossentropy": (YES_NO, ops.sigmoid, {"from_logits": True}),
+}
+
+
+@pytest.mark.parametrize("gamma", [0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("name", EXTREME)
+def test_focal_losses_of_an_activation_are_those_of_its_input(name, gamma):
+    targets, activation, of_logits = EXTREME[name]
+    function = function_of(name)
+    wanted = traced(lambda x: function(targets, x, gamma=gamma, **of_logits), LOGITS)
+    found = traced(lambda x: function(targets, activation(x), gamma=gamma), LOGITS)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    assert wanted.max() > 20 and np.isfinite(wanted).all()
+    for dtype in ("float32", "float64"):
+        gradient = swiftbn.grad(lambda x: ops.sum(function(targets, activation(x), gamma=gamma)))(LOGITS.astype(dtype))
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0.1
+
+
+def test_divergences_of_a_softmax_are_those_of_its_input():
+    logs = (
+        LOGITS
+        - np.log(np.exp(LOGITS - LOGITS.max(-1, keepdims=True)).sum(-1, keepdims=True))
+        - LOGITS.max(-1, keepdims=True)
+    )
+    found = traced(lambda x: losses.kl_divergence(DISTRIBUTIONS, ops.softmax(x)), LOGITS)
+    np.testing.assert_allclose(found, (DISTRIBUTIONS * (np.log(DISTRIBUTIONS) - logs)).sum(-1), rtol=1e-10)
+    generalized = swiftbn.grad(
+        lambda x: ops.sum(losses.categorical_generalized_cross_entropy(LABELS, ops.softmax(x), 0.5))
+    )
+    # d/dx (1 - p^q) / q = p^q (p - onehot)
+    root = np.exp(0.5 * logs[np.arange(6), LABELS])[:, None]
+    np.testing.assert_allclose(generalized(LOGITS), root * (np.exp(logs) - ONE_HOT), rtol=1e-9, atol=1e-300)
+
+
+def test_a_softmax_along_another_axis_is_not_taken_back():
+    for axis in (0, 1):
+        p = softmax(OUTPUTS, axis)
+        found = traced(lambda x, a=axis: losses.categorical_crossentropy(ONE_HOT, ops.softmax(x, axis=a)), OUTPUTS)
+        np.testing.assert_allclose(found, -(ONE_HOT * np.log(p / p.sum(-1, keepdims=True))).sum(-1), rtol=1e-9)
+
+
+def test_far_and_near_errors():
+    error = np.array([[1e-6], [40.0], [-40.0], [1e4], [-1e4]], "float32")
+    found = losses.log_cosh(np.zeros_like(error), error)
+    np.testing.assert_allclose(found, [0, *(np.abs(error[1:, 0]) - np.log(2))], rtol=1e-6, atol=1e-6)
+    gradient = swiftbn.grad(lambda e: ops.sum(losses.log_cosh(np.zeros_like(error), e)))(error)
+    np.testing.assert_allclose(gradient, np.tanh(error), atol=1e-6)
+
+
+def test_vectors_of_zeros_have_no_direction_and_no_infinite_gradient():
+    zeros = np.zeros((2, 3))
+    assert (losses.cosine_similarity(zeros, OUTPUTS[:2, :3]) == 0).all()
+    gradient = swiftbn.grad(lambda p: ops.sum(losses.cosine_similarity(OUTPUTS[:2, :3], p)))(zeros)
+    assert np.isfinite(gradient).all()
+
+
+def test_samples_without_partners_have_no_circle_loss_and_a_gradient_of_zero():
+    labels = np.array([0, 0, 1])
+    values = losses.circle(labels, VECTORS[:3])
+    assert values[2] == 0 and (values[:2] > 0).all()
+    alone = swiftbn.grad(lambda p: ops.sum(losses.circle(np.arange(3), p)))(VECTORS[:3])
+    np.testing.assert_array_equal(alone, np.zeros((3, 5)))
+    assert losses.Circle()(labels, VECTORS[:3]) == pytest.approx(values[:2].mean(), rel=1e-6)
+    references = losses.circle(labels, VECTORS[:3], ref_labels=LABELS, ref_embeddings=VECTORS, remove_diagonal=False)
+    assert references.shape == (3,)
+
+
+def test_ignored_classes_may_be_out_of_range_and_hold_anything():
+    labels = np.array([[0, 255], [-1, 3]])
+    outputs = RANDOM.normal(size=(2, 2, 4))
+    outputs[0, 1] = np.nan
+    logs = np.log(softmax(outputs))
+    labels[1, 0] = 2
+    counted = [-logs[0, 0, 0], -logs[1, 0, 2], -logs[1, 1, 3]]
+    loss = losses.SparseCategoricalCrossentropy(True, ignore_class=255, dtype="float64")
+    assert loss(labels, outputs) == pytest.approx(np.mean(counted), rel=1e-12)
+    gradient = swiftbn.grad(lambda x: loss(labels, x))(outputs)
+    assert np.isfinite(gradient).all() and (gradient[0, 1] == 0).all()
+    everything = losses.SparseCategoricalCrossentropy(ignore_class=0)
+    assert everything(np.zeros(3, int), softmax(OUTPUTS[:3])) == 0
+    # The activation before the loss is taken back here, too.
+    wide = np.array([[500.0, 0.0, 0.0], [0.0, 500.0, 0.0]])
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    assert traced(lambda x: loss(np.array([1, -1]), ops.softmax(x)), wide) == 500
+
+
+def test_models_learn_with_an_ignored_class_out_of_range():
+    model = swiftbn.Sequential([swiftbn.Input((5,)), swiftbn.layers.Dense(3)])
+    model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255))
+    labels = np.array([0, 255, 2, 1, 255, 0])
+    found = model.evaluate(OUTPUTS, labels, verbose=0)
+    logs = np.log(softmax(np.asarray(model.predict(OUTPUTS, verbose=0), "float64")))
+    kept = np.flatnonzero(labels != 255)
+    assert found == pytest.approx(-logs[kept, labels[kept]].mean(), rel=1e-5)
+    with pytest.raises(ValueError, match="from 0 to 7"):
+        model.fit(OUTPUTS, np.array([0, 255, 7, 1, 0, 0]), verbose=0)
+
+
+class Masked(np.ndarray):
+    """Outputs with a mask, as layers give them."""
+
+
+def with_mask(array, mask):
+    array = np.array(array).view(Masked)
+    array._keras_mask = mask
+    return array
+
+
+CUBE = RANDOM.normal(size=(2, 3, 4))
+MASK = np.array([[True, True, False], [True, False, False]])
+
+
+def test_masks_of_outputs():
+    values = (CUBE**2).mean(-1)
+    outputs, targets = with_mask(CUBE, MASK), np.zeros_like(CUBE)
+    expected = {"sum_over_batch_size": values[MASK].mean(), "mean": values[MASK].mean(), "sum": values[MASK].sum()}
+    for reduction, value in expected.items():
+        loss = losses.MeanSquaredError(reduction, dtype="float64")
+        assert loss(targets, outputs) == pytest.approx(value, rel=1e-12)
+    loss = losses.MeanSquaredError("mean_with_sample_weight", dtype="float64")
+    assert loss(targets, outputs) == pytest.approx(values[MASK].mean(), rel=1e-12)
+    none = losses.MeanSquaredError(None, dtype="float64")
+    np.testing.assert_allclose(none(targets, outputs), values * MASK, rtol=1e-12)
+    nothing = with_mask(CUBE, np.zeros_like(MASK))
+    assert losses.MeanSquaredError()(targets, nothing) == 0
+
+
+def test_masks_and_weights():
+    values, targets = (CUBE**2).mean(-1), np.zeros_like(CUBE)
+    loss = losses.MeanSquaredError(dtype="float64")
+    for weights in (np.array([0.5, 2.0]), np.array([[0.5], [2.0]]), RANDOM.uniform(size=(2, 3))):
+        wide = np.reshape(weights, (2, -1)) * np.ones((2, 3))
+        expected = (values * wide)[MASK].sum() / MASK.sum()
+        assert loss(targets, with_mask(CUBE, MASK), weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_masks_meet_ignored_classes():
+    labels = np.array([[0, 3, 1], [2, 3, 3]])
+    loss = losses.SparseCategoricalCrossentropy(True, ignore_class=3, dtype="float64")
+    logs = np.log(softmax(CUBE))
+    expected = -(logs[0, 0, 0] + logs[1, 0, 2]) / 2
+    assert loss(labels, with_mask(CUBE, MASK)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_weights_that_leave_out():
+    assert mask_weights(None, None, "float64", "sum") is None
+    found = mask_weights(None, MASK, "float64", "mean")
+    np.testing.assert_allclose(found, MASK * 2.0)
+
+
+def test_nested_targets_and_outputs_reach_the_loss_as_they_are():
+    class Sum(losses.Loss):
+        def call(self, y_true, y_pred):
+            assert all(y.dtype == "float32" for y in (*y_true.values(), *y_pred.values()))
+            return ops.add(y_pred["a"] - y_true["a"], ops.sum(y_pred["b"] * y_true["b"], axis=-1))
+
+    y_true, y_pred = {"a": TARGETS[:, 0], "b": TARGETS}, {"a": OUTPUTS[:, 0], "b": OUTPUTS}
+    expected = (OUTPUTS[:, 0] - TARGETS[:, 0] + (OUTPUTS * TARGETS).sum(-1)).mean()
+    assert Sum()(y_true, y_pred) == pytest.approx(expected, rel=1e-5)
+    loss = losses.MeanSquaredError()
+    assert loss([[0.0, 1.0]], [[1.0, 3.0]]) == 2.5
+    assert loss([np.array([0.0, 1.0])], [np.array([1.0, 3.0])]) == 2.5
+
+
+BAD = [
+    (lambda: losses.Huber(delta=float("nan")), "Huber.*delta=nan"),
+    (lambda: losses.Tversky(alpha="a"), "Tversky.*alpha='a'"),
+    (lambda: losses.Circle(margin=None), "Circle.*margin=None"),
+    (lambda: losses.BinaryFocalCrossentropy(gamma=-1), "BinaryFocalCrossentropy.*gamma=-1"),
+    (lambda: losses.CategoricalFocalCrossentropy(label_smoothing=2), "label_smoothing=2"),
+    (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1), "between 0 and 1. Received: q=1"),
+    (lambda: losses.categorical_generalized_cross_entropy(LABELS, PROBABILITIES, 0.0), r"q=0\.0"),
+    (lambda: losses.binary_focal_crossentropy(YES_NO, CHANCES, axis="a"), "axis='a'"),
+    (lambda: losses.hinge(YES_NO[:4], OUTPUTS), r"\(4, 5\).*\(6, 5\)"),
+    (lambda: losses.cosine_similarity(TARGETS, OUTPUTS, axis=4), "axis=4"),
+    (lambda: losses.circle(LABELS, VECTORS, ref_embeddings=VECTORS[:, :2]), r"\(6, 5\).*\(2, 6\)"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BAD)))
+def test_errors(case):
+    function, text = BAD[case]
+    with pytest.raises(ValueError, match=text):
+        function()
