@@ -44,10 +44,9 @@ class Monitor(Callback):
         if name == "loss" or name.endswith("_loss"):
             return False
         for metric in getattr(self.model, "metrics", None) or ():
-            if name == metric.name or name.endswith(f"_{metric.name}"):
-                module = type(metric).__module__
-                if module in ("swiftbn.metrics.accuracy", "swiftbn.metrics.errors"):
-                    return module.endswith("accuracy")
+            direction = getattr(metric, "_direction", None)
+            if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
+                return direction == "up"
         if any(word in name for word in _RISING):
             return True
         raise ValueError(

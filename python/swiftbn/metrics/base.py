@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from swiftbn import initializers, naming, ops
+from swiftbn import initializers, losses, naming, ops
 from swiftbn.config import floatx
 from swiftbn.dtypes import computing_dtype
-from swiftbn.losses.base import squeeze_or_expand
+from swiftbn.losses._masks import value_mask
+from swiftbn.losses.base import mask_weights, squeeze_or_expand
 from swiftbn.variable import Variable
+
+
+def present(variable):
+    """What a variable holds now, as a tensor that later updates leave alone."""
+    value = variable.value
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 class Metric:
@@ -16,8 +23,11 @@ class Metric:
 
     Args:
         dtype: of the state, by default `floatx()`.
-        name: key in logs.
+        name: key in logs; by default made of the class name and a number.
     """
+
+    # "up" where larger values are better, "down" where smaller ones are, None where it is not known.
+    _direction: str | None = None
 
     def __init__(self, dtype=None, name=None):
         self.name = name or naming.auto_name(type(self).__name__)
@@ -30,7 +40,9 @@ class Metric:
 
     @property
     def variables(self) -> list[Variable]:
-        return self._variables
+        """The state: variables of the metric, then those of metrics in its attributes."""
+        inner = [metric for metric in vars(self).values() if isinstance(metric, Metric)]
+        return self._variables + [variable for metric in inner for variable in metric.variables]
 
     def add_variable(self, shape, initializer, dtype=None, name=None) -> Variable:
         """A new variable of the metric's state, not trainable."""
@@ -53,15 +65,46 @@ class Metric:
 
     def reset_state(self) -> None:
         """Sets all variables to 0."""
-        for variable in self._variables:
+        for variable in self.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
 
     def __call__(self, *args, **kwargs):
         self.update_state(*args, **kwargs)
         return self.result()
 
-    def stateless_reset_state(self):
-        raise NotImplementedError("Metrics keep their state in variables; use reset_state()")
+    def stateless_update_state(self, metric_variables, *args, **kwargs) -> list:
+        """What `update_state` would make of a state that is given, as a list of tensors; the metric keeps its own."""
+        return self._from(metric_variables, lambda: self.update_state(*args, **kwargs))[1]
+
+    def stateless_result(self, metric_variables):
+        """The result of a state that is given; the metric keeps its own."""
+        return self._from(metric_variables, self.result)[0]
+
+    def stateless_reset_state(self) -> list:
+        """The state of nothing seen, as a list of tensors."""
+        return [np.zeros(variable.shape, variable.dtype) for variable in self.variables]
+
+    def _from(self, state, action) -> tuple:
+        """(What an action returns, the state behind it) when it begins with a state, after which the old one is back.
+
+        Raises:
+            ValueError: not one tensor for each variable.
+        """
+        variables = self.variables
+        if len(state) != len(variables):
+            raise ValueError(
+                f"{type(self).__name__}: expected metric_variables to be {len(variables)} tensors, one for each of its "
+                f"variables. Received: {len(state)}"
+            )
+        before = [present(variable) for variable in variables]
+        try:
+            for variable, value in zip(variables, state, strict=True):
+                variable.assign(value)
+            result = action()
+            return result, [present(variable) for variable in variables]
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
 
     def get_config(self) -> dict:
         return {"name": self.name, "dtype": self.dtype}
@@ -95,6 +138,11 @@ def per_sample(values, sample_weight, reduce, dtype: str) -> tuple:
     return values, weight
 
 
+def _masked(sample_weight, mask, dtype: str):
+    """Weights without what a mask of the values leaves out; as in Keras, it counts only where there are weights."""
+    return None if sample_weight is None else mask_weights(sample_weight, mask, dtype, "sum")
+
+
 class Sum(Metric):
     """The sum of values, each times its weight."""
 
@@ -103,11 +151,12 @@ class Sum(Metric):
         self.total = self.add_variable((), "zeros", name="total")
 
     def update_state(self, values, sample_weight=None):
+        sample_weight = _masked(sample_weight, getattr(values, "_keras_mask", None), self.dtype)
         values, _ = per_sample(values, sample_weight, ops.sum, self.dtype)
         self.total.assign_add(ops.sum(values))
 
     def result(self):
-        return ops.convert_to_tensor(self.total.value)
+        return present(self.total)
 
 
 class Mean(Metric):
@@ -119,6 +168,7 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, values, sample_weight=None):
+        sample_weight = _masked(sample_weight, getattr(values, "_keras_mask", None), self.dtype)
         values, weight = per_sample(values, sample_weight, ops.mean, self.dtype)
         self.total.assign_add(ops.sum(values))
         if weight is not None:
@@ -132,15 +182,20 @@ class Mean(Metric):
 
 
 class MeanMetricWrapper(Mean):
-    """The mean of a function of targets and outputs."""
+    """The mean of a function of targets and outputs; a mask of the outputs (`_keras_mask`) leaves samples out."""
 
     def __init__(self, fn, name=None, dtype=None, **kwargs):
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
+        if self._direction is None and (isinstance(fn, losses.Loss) or fn in losses._FUNCTIONS):
+            self._direction = "down"
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        mask = getattr(y_pred, "_keras_mask", None)
+        sample_weight = mask_weights(sample_weight, mask, self.dtype, "sum")
+        sample_weight = _masked(sample_weight, value_mask(self._fn, y_true, values, self._fn_kwargs), self.dtype)
         return super().update_state(values, sample_weight=sample_weight)
 
     def get_config(self) -> dict:

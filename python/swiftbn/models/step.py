@@ -23,8 +23,9 @@ class Step:
         self.structure = structure
 
     def logs(self, arrays: tuple, indices=None) -> dict:
-        """Runs the program and names its results."""
-        return dict(zip(self.names, map(float, self.program.run(arrays, indices)), strict=False))
+        """Runs the program and names its results: numbers, and arrays of metrics with several values."""
+        results = (value if value.ndim else float(value) for value in self.program.run(arrays, indices))
+        return dict(zip(self.names, results, strict=False))
 
 
 def make_step(model, kind: str, data: Data, batch: int) -> Step:
