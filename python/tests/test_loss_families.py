@@ -1,6 +1,7 @@
 """Every loss against NumPy in float64: values, gradients, programs, weights, masks, ignored classes, empty batches."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -79,6 +80,23 @@ def circle(t, p, gamma=80.0, margin=0.4, remove_diagonal=True):
             elif i != j or not remove_diagonal:
                 near += np.exp(-gamma * (margin + d) * (margin - d))
         found.append(np.log1p(near * far))
+    return np.array(found)
+
+
+SEQUENCES = np.array([[1, 2, 0], [1, 1, 0], [3, 0, 0], [0, 0, 0], [2, 2, 1], [1, 2, 3]])
+STEPS = RANDOM.normal(0, 2, size=(6, 4, 4))
+
+
+def ctc(t, p):
+    """The probabilities of all paths, one by one."""
+    found = []
+    for labels, chances in zip(t, softmax(p), strict=True):
+        total = 0.0
+        for path in itertools.product(range(4), repeat=4):
+            joined = [k for k, _ in itertools.groupby(path) if k]
+            if joined == [k for k in labels if k]:
+                total += np.prod(chances[np.arange(4), path])
+        found.append(-np.log(total))
     return np.array(found)
 
 
@@ -180,6 +198,7 @@ CASES = {
         lambda t, p: tversky(t, p, 0.2, 0.7, 1),
     ),
     "circle": ({}, LABELS, VECTORS, circle),
+    "ctc": ({}, SEQUENCES, STEPS, ctc),
     "circle with itself": (
         {"remove_diagonal": False, "gamma": 3.0, "margin": 0.1},
         LABELS,
@@ -371,6 +390,28 @@ def test_samples_without_partners_have_no_circle_loss_and_a_gradient_of_zero():
     assert references.shape == (3,)
 
 
+def test_sequences_without_a_path_and_extreme_logits_stay_finite():
+    long, strange = np.array([[1, 2, 3, 1, 2]]), np.array([[1, 9, 0, 0, 0]])
+    logits = np.where(np.arange(4) == 1, 500.0, -500.0) * np.ones((1, 4, 1))
+    for labels in (long, strange):
+        assert 9e4 < losses.ctc(labels, STEPS[:1])[0] < 2e5
+    for labels in (long, strange, SEQUENCES[:1]):
+        for dtype in ("float32", "float64"):
+            values, gradient = swiftbn.value_and_grad(lambda x, t=labels: ops.sum(losses.ctc(t, x)))(
+                logits.astype(dtype)
+            )
+            assert np.isfinite(values).all() and np.isfinite(gradient).all()
+    # Three steps of 1 and one of the 2 that costs 1000, of which the blank costs as much.
+    assert losses.ctc(SEQUENCES[:1], logits) == pytest.approx(1000, rel=1e-9)
+
+
+def test_a_model_learns_sequences():
+    model = swiftbn.Sequential([swiftbn.Input((4, 4)), swiftbn.layers.Dense(4)])
+    model.compile(swiftbn.optimizers.Adam(0.1), "ctc")
+    history = model.fit(STEPS, SEQUENCES, epochs=30, verbose=0).history["loss"]
+    assert history[-1] < history[0] / 2
+
+
 def test_ignored_classes_may_be_out_of_range_and_hold_anything():
     labels = np.array([[0, 255], [-1, 3]])
     outputs = RANDOM.normal(size=(2, 2, 4))
@@ -479,6 +520,7 @@ BAD = [
     (lambda: losses.binary_focal_crossentropy(YES_NO, CHANCES, axis="a"), "axis='a'"),
     (lambda: losses.hinge(YES_NO[:4], OUTPUTS), r"\(4, 5\).*\(6, 5\)"),
     (lambda: losses.cosine_similarity(TARGETS, OUTPUTS, axis=4), "axis=4"),
+    (lambda: losses.ctc(LABELS, STEPS), r"\(N, L\).*\(6,\)"),
     (lambda: losses.circle(LABELS, VECTORS, ref_embeddings=VECTORS[:, :2]), r"\(6, 5\).*\(2, 6\)"),
 ]
 

@@ -6,6 +6,7 @@ from swiftbn.losses.circle import (
     Circle,
     circle,
 )
+from swiftbn.losses.ctc import CTC, ctc
 from swiftbn.losses.focal import (
     binary_focal_crossentropy,
     categorical_focal_crossentropy,
@@ -60,6 +61,7 @@ from swiftbn.losses.regression import (
 )
 
 _CLASSES = (
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
@@ -91,6 +93,7 @@ _FUNCTIONS = (
     categorical_hinge,
     circle,
     cosine_similarity,
+    ctc,
     dice,
     hinge,
     huber,

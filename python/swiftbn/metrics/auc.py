@@ -136,8 +136,7 @@ class AUC(Metric):
         recall_gain, precision_gain = (
             ops.subtract(1.0, ops.multiply(odds, ops.divide_no_nan(wrong, tp))) for wrong in (fn, fp)
         )
-        none = ops.equal(tp, 0.0)
-        return ops.maximum(ops.where(none, 0.0, recall_gain), 0.0), ops.where(none, 1.0, precision_gain)
+        return ops.maximum(ops.where(ops.equal(tp, 0.0), 0.0, recall_gain), 0.0), precision_gain
 
     def interpolate_pr_auc(self):
         """The area under the precision-recall curve, between two points of which true positives are taken to grow in
