@@ -10,6 +10,7 @@ from checks import check_gradient, traced
 import swiftbn
 from swiftbn import losses, ops
 from swiftbn.losses.base import mask_weights
+from swiftbn.ops._dispatch import call
 
 RANDOM = np.random.default_rng(11)
 OUTPUTS = RANDOM.normal(0, 1.5, size=(6, 5))
@@ -341,6 +342,16 @@ def test_focal_losses_of_an_activation_are_those_of_its_input(name, gamma):
         assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0.1
 
 
+def test_an_activation_is_taken_back_through_what_changes_nothing():
+    def loss(x):
+        outputs = call("identity", ops.cast(ops.softmax(x), "float32"))[0]
+        return losses.CategoricalCrossentropy()(ONE_HOT, outputs)
+
+    expected = losses.CategoricalCrossentropy(from_logits=True)(ONE_HOT, LOGITS)
+    np.testing.assert_allclose(traced(loss, LOGITS), expected, rtol=1e-5)
+    assert expected > 20
+
+
 def test_divergences_of_a_softmax_are_those_of_its_input():
     logs = (
         LOGITS
@@ -401,6 +412,10 @@ def test_sequences_without_a_path_and_extreme_logits_stay_finite():
                 logits.astype(dtype)
             )
             assert np.isfinite(values).all() and np.isfinite(gradient).all()
+    shut = np.where(np.arange(4) == 3, -np.inf, STEPS[:1])
+    values, gradient = swiftbn.value_and_grad(lambda x: ops.sum(losses.ctc(SEQUENCES[:1], x)))(shut)
+    assert np.isfinite(gradient).all()
+    np.testing.assert_allclose(values, ctc(SEQUENCES[:1], shut)[0], rtol=1e-9)
     # Three steps of 1 and one of the 2 that costs 1000, of which the blank costs as much.
     assert losses.ctc(SEQUENCES[:1], logits) == pytest.approx(1000, rel=1e-9)
 

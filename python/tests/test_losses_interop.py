@@ -86,3 +86,40 @@ def test_all_names_of_keras_are_here():
     for name in set(ALL_OBJECTS_DICT) - {"Loss", "LossFunctionWrapper"}:
         ours, theirs = (package.losses.get(name) for package in BOTH)
         assert getattr(ours, "__name__", type(ours).__name__) == getattr(theirs, "__name__", type(theirs).__name__)
+
+
+SHAPES = [((5,), (5,)), ((1,), (1,)), ((1, 1), (1, 1)), ((4, 1), (4,)), ((4,), (4, 1)), ((2, 3, 1, 5), (2, 3, 1, 5))]
+ELEMENTWISE = [
+    "MeanSquaredError",
+    "MeanAbsolutePercentageError",
+    "Huber",
+    "LogCosh",
+    "CosineSimilarity",
+    "Hinge",
+    "CategoricalHinge",
+    "KLDivergence",
+    "Poisson",
+    "BinaryFocalCrossentropy",
+    "Dice",
+    "Tversky",
+]
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("reduction", [None, "sum_over_batch_size"])
+def test_odd_shapes(name, shapes, reduction):
+    random = np.random.default_rng(8)
+    targets, outputs = (random.uniform(0.1, 0.9, size=shape).astype("float32") for shape in shapes)
+    losses = [getattr(package.losses, name)(reduction=reduction) for package in BOTH]
+    close(*(loss(targets, outputs) for loss in losses))
+    if len(shapes[0]) < 4:
+        weights = random.uniform(size=shapes[0][0]).astype("float32")
+        close(*(loss(targets, outputs, sample_weight=weights) for loss in losses))
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_not_a_number_stays_so(name):
+    outputs = np.array([[0.5, np.nan], [0.5, 0.25]], "float32")
+    losses = [getattr(package.losses, name)(reduction="none") for package in BOTH]
+    close(*(loss(np.ones((2, 2), "float32"), outputs) for loss in losses))

@@ -149,3 +149,40 @@ def test_directions():
             arguments = CONFIGURED[name][1]
             ours, theirs = (getattr(package.metrics, name)(**arguments) for package in BOTH)
             assert ours._direction == getattr(theirs, "_direction", None)
+
+
+SHAPES = [((5,), (5,)), ((1,), (1,)), ((1, 1), (1, 1)), ((4, 1), (4,)), ((4,), (4, 1)), ((2, 3, 1, 5), (2, 3, 1, 5))]
+ELEMENTWISE = [
+    "AUC",
+    "Precision",
+    "TrueNegatives",
+    "SensitivityAtSpecificity",
+    "BinaryIoU",
+    "MeanSquaredError",
+    "RootMeanSquaredError",
+    "CosineSimilarity",
+    "Hinge",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+]
+# These have one value for the elements of the last axis.
+MEAN = ("MeanSquaredError", "CosineSimilarity", "Hinge", "BinaryCrossentropy")
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_odd_shapes(name, shapes, weighted):
+    random = np.random.default_rng(8)
+    targets = random.integers(0, 2, size=shapes[0]).astype("float32")
+    outputs = random.uniform(size=shapes[1]).astype("float32")
+    weights = random.uniform(1, 2, size=shapes[0][0] if len(shapes[0]) < 4 else shapes[0]).astype("float32")
+    if len(shapes[0]) == 4 and name in MEAN:
+        weights = weights[..., 0]
+    arguments = {"specificity": 0.5} if name == "SensitivityAtSpecificity" else {}
+    pair = [getattr(package.metrics, name)(**arguments) for package in BOTH]
+    if len(shapes[0]) != len(shapes[1]) and name in ("BinaryCrossentropy", "BinaryIoU", "Hinge"):
+        return  # Keras broadcasts columns and rows to a table, or fails
+    if weighted and shapes[0] == (5,) and name in MEAN:
+        return  # one value for five samples, which Keras cannot weigh
+    compare(pair, [(targets, outputs, weights if weighted else None)] * 2)

@@ -1,8 +1,13 @@
-"""Losses that leave out some of their values, and say which."""
+"""Masks: those that come with outputs, and those of losses that leave out some of their values."""
 
 from __future__ import annotations
 
 _rules: dict = {}
+
+
+def mask_of(x):
+    """Which elements of an output count, as the layers say; None for all."""
+    return getattr(x, "_keras_mask", None)
 
 
 def masked_by(rule):
@@ -20,4 +25,4 @@ def masked_by(rule):
 def value_mask(function, y_true, values, arguments: dict):
     """Which of the values that a loss function returned count, None for all."""
     rule = _rules.get(function)
-    return getattr(values, "_keras_mask", None) if rule is None else rule(y_true, values, **arguments)
+    return mask_of(values) if rule is None else rule(y_true, values, **arguments)

@@ -26,6 +26,8 @@ def logits_of(probabilities, activation: str, axis: int = -1):
     if name == "cast" and is_float_dtype(Tensor(trace, inputs[0]).dtype):
         logits = logits_of(Tensor(trace, inputs[0]), activation, axis)
         return None if logits is None else to_dtype(logits, dtype_of(probabilities))
+    if name == "identity":
+        return logits_of(Tensor(trace, inputs[0]), activation, axis)
     if name != activation:
         return None
     rank = len(probabilities.shape)
