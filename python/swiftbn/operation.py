@@ -6,6 +6,7 @@ import functools
 from typing import NamedTuple
 
 from swiftbn import naming, tree
+from swiftbn.masking import get_keras_mask
 from swiftbn.tensor import KerasTensor, Tensor, is_symbolic
 
 
@@ -166,11 +167,16 @@ def trace_output_spec(function, args: tuple, kwargs: dict):
 def _traced(function, args, kwargs, stand_in: int | None):
     from swiftbn.trace import Trace
 
+    substitutes: dict[int, Tensor] = {}
+
     def substitute(x):
         if not isinstance(x, KerasTensor):
             return x
         shape = tuple(stand_in if extent is None else extent for extent in x.shape)
-        return trace.input(x.name, shape, x.dtype)
+        if id(x) not in substitutes:
+            tensor = substitutes[id(x)] = trace.input(x.name, shape, x.dtype)
+            tensor._keras_mask = substitute(x._keras_mask)
+        return substitutes[id(x)]
 
     with Trace() as trace:
         args, kwargs = tree.map_structure(substitute, (args, kwargs))
@@ -180,11 +186,16 @@ def _traced(function, args, kwargs, stand_in: int | None):
 def _as_keras_tensor(x) -> KerasTensor:
     if not hasattr(x, "shape"):
         raise TypeError(f"Expected tensors from a symbolic call. Received: {x!r} (of type {type(x).__name__})")
-    if not isinstance(x, Tensor):
-        return KerasTensor(x.shape, str(x.dtype))
-    return KerasTensor(x.shape, x.dtype)
+    result = KerasTensor(x.shape, str(x.dtype))
+    mask = get_keras_mask(x)
+    result._keras_mask = None if mask is None else _as_keras_tensor(mask)
+    return result
 
 
 def _merge_stand_ins(first, second) -> KerasTensor:
     shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=False))
-    return KerasTensor(shape, str(first.dtype))
+    result = KerasTensor(shape, str(first.dtype))
+    masks = get_keras_mask(first), get_keras_mask(second)
+    if masks[0] is not None and masks[1] is not None:
+        result._keras_mask = _merge_stand_ins(*masks)
+    return result

@@ -35,12 +35,14 @@ class Tensor(Operators):
         dtype: name of the element type.
     """
 
-    __slots__ = ("_trace", "_index", "shape", "dtype")
+    __slots__ = ("_trace", "_index", "shape", "dtype", "_keras_mask")
 
     def __init__(self, trace, index: int):
         self._trace = trace
         self._index = index
         self.shape, self.dtype = trace.graph.type(index)
+        # What layers know about which positions count; see `masking`.
+        self._keras_mask = None
 
     def __repr__(self) -> str:
         return f"<Tensor shape={self.shape}, dtype={self.dtype}>"
@@ -93,6 +95,7 @@ class KerasTensor(Operators):
         self.name = name or naming.auto_name("keras_tensor")
         # (operation, index of its node, index among the node's outputs)
         self._keras_history = None
+        self._keras_mask = None
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"

@@ -53,7 +53,6 @@ MISSING = {
     "ops.multi_hot": ("sparse", SPARSE),
     "ops.prod": ("dtype", "the dtype is the one of x"),
     "layers.Dense.call": ("training", "the layer does the same in training"),
-    "layers.Softmax.call": ("mask", "elements cannot be left out"),
     "saving.save_model": ("zipped", "the format follows from the ending of the file's name"),
     "save": ("zipped", "the format follows from the ending of the file's name"),
     "models.save_model": ("zipped", "the format follows from the ending of the file's name"),

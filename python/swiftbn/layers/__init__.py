@@ -6,12 +6,14 @@ from swiftbn.layers.batch_normalization import BatchNormalization
 from swiftbn.layers.conv2d import Conv2D
 from swiftbn.layers.dense import Dense
 from swiftbn.layers.dropout import Dropout
+from swiftbn.layers.embedding import Embedding
 from swiftbn.layers.group_normalization import GroupNormalization
 from swiftbn.layers.input_layer import Input, InputLayer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.instance_normalization import InstanceNormalization
 from swiftbn.layers.layer import Layer
 from swiftbn.layers.layer_normalization import LayerNormalization
+from swiftbn.layers.masking import Masking
 from swiftbn.layers.merging import Add, Concatenate, add, concatenate
 from swiftbn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from swiftbn.layers.reshaping import Flatten, Reshape

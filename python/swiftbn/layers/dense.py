@@ -59,6 +59,7 @@ class Dense(KernelLayer):
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
+        self.supports_masking = True
         self.units = units
         self.input_spec = InputSpec(min_ndim=2)
 

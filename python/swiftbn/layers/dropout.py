@@ -22,6 +22,7 @@ class Dropout(Layer):
         rate = number("Dropout", "rate", rate, lambda v: 0 <= v < 1, "a number with 0 <= rate < 1")
         only("Dropout", noise_shape=(noise_shape, None))
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.rate = rate
         self.seed = seed
         self.noise_shape = noise_shape

@@ -9,15 +9,17 @@ from swiftbn import naming, tree
 from swiftbn.dtypes import HALF_DTYPES, is_float_dtype, standardize_dtype, to_host_array
 from swiftbn.layers._call import build_arguments, call_context, map_shapes
 from swiftbn.layers._config import automatic_config, dtype_config, dtype_policy, without_unknown_none
+from swiftbn.layers._masks import Masks, fill_masks, previous_masks
 from swiftbn.layers._state import State
 from swiftbn.layers.input_spec import check_inputs, naming_inputs
+from swiftbn.masking import get_keras_mask, with_mask
 from swiftbn.operation import Node, Operation, trace_output_spec
 from swiftbn.ops._dispatch import dtype_of, to_dtype
 from swiftbn.tensor import KerasTensor, Tensor, is_symbolic
 from swiftbn.variable import Variable
 
 
-class Layer(State, Operation):
+class Layer(State, Masks, Operation):
     """A function of tensors that owns variables.
 
     A subclass makes its variables in `__init__` or `build(input_shape)` with `add_weight` and computes in
@@ -216,10 +218,14 @@ class Layer(State, Operation):
             if parameter is not None:
                 # False where nothing says otherwise, so that `call` may write `if training`.
                 arguments["training"] = bool(training) if training is None else training
+            fill_masks(bound.signature.parameters, arguments)
+            masks = previous_masks(arguments)
             bound.arguments.update(arguments)
             try:
                 outputs = self.call(*bound.args, **bound.kwargs)
-                return outputs if self._compute_dtype == self.dtype else tree.map_structure(self._rounded, outputs)
+                if self._compute_dtype != self.dtype:
+                    outputs = tree.map_structure(self._rounded, outputs)
+                return self._pass_masks(arguments, masks, outputs)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in the call of layer '{self.name}' ({type(self).__name__})")
                 raise
@@ -228,6 +234,7 @@ class Layer(State, Operation):
         given = kwargs if training is None else {**kwargs, "training": training}
         with naming_inputs(self, (args, kwargs)):
             outputs = self.compute_output_spec(*args, **given)
+            self._symbolic_masks(self._call_signature.bind_partial(*args, **kwargs).arguments, outputs)
         Node(self, args, given, outputs)
         return outputs
 
@@ -253,7 +260,9 @@ class Layer(State, Operation):
     def _convert(self, value):
         """Float tensors in the layer's dtype; arrays and lists of numbers as arrays."""
         if isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__"):
-            return to_dtype(self._rounded(value), self.dtype) if is_float_dtype(dtype_of(value)) else value
+            if not is_float_dtype(dtype_of(value)):
+                return value
+            return with_mask(to_dtype(self._rounded(value), self.dtype), get_keras_mask(value))
         if tree.is_nested(value):
             leaves = tree.flatten(value)
             if any(hasattr(leaf, "shape") for leaf in leaves):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swiftbn import ops, tree
 from swiftbn.layers.layer import Layer
+from swiftbn.masking import get_keras_mask, with_mask
 from swiftbn.models._graph import check_names, sort_nodes, sort_operations
 from swiftbn.models.model import Model
 from swiftbn.operation import Operation
@@ -95,9 +96,10 @@ class Functional(Model):
         """Nothing is left to build."""
 
     def call(self, inputs, training=None, mask=None):
+        given = self._standardize(inputs)
         if mask is not None:
-            raise ValueError(f"Model '{self.name}': only mask=None is supported. Received: a mask")
-        values = {id(x): v for x, v in zip(self.inputs, self._standardize(inputs), strict=False)}
+            given = [with_mask(x, m) for x, m in zip(given, self._flat_masks(mask), strict=True)]
+        values = {id(x): v for x, v in zip(self.inputs, given, strict=True)}
 
         def replace(x):
             return values[id(x)] if isinstance(x, KerasTensor) else x
@@ -111,6 +113,20 @@ class Functional(Model):
         outputs = tree.map_structure(replace, self._outputs_struct)
         # As in Keras, a list of one output is that output.
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+
+    def _flat_masks(self, mask) -> list:
+        """A mask, or None, for each input."""
+        masks = self._order_inputs(mask) if isinstance(mask, dict) else tree.flatten(mask)
+        if len(masks) != len(self.inputs):
+            raise ValueError(
+                f"Model '{self.name}': expected a mask (or None) for each of {len(self.inputs)} input(s). "
+                f"Received: {len(masks)}"
+            )
+        return masks
+
+    def _pass_masks(self, arguments: dict, masks, outputs):
+        # The layers inside have given the outputs their masks.
+        return outputs
 
     def _convert(self, value):
         # `_standardize` knows the dtype of each input; the layers have their own.
@@ -141,6 +157,7 @@ class Functional(Model):
         return flat
 
     def _fit_input(self, x, wanted: KerasTensor):
+        mask = get_keras_mask(x)
         if not isinstance(x, KerasTensor):
             x = to_dtype(x, wanted.dtype)
         rank, wanted_rank = len(x.shape), len(wanted.shape)
@@ -156,7 +173,7 @@ class Functional(Model):
                 f"Input '{wanted.name}' of model '{self.name}' does not fit: expected shape {wanted.shape}. "
                 f"Received: shape {tuple(x.shape)}"
             )
-        return x
+        return with_mask(x, mask)
 
     def get_config(self) -> dict:
         from swiftbn.models.functional_config import functional_config

@@ -140,6 +140,10 @@ class Sequential(Model):
             self.build(inputs.shape)
         return self._functional.call(inputs, training=training, mask=mask)
 
+    def _pass_masks(self, arguments: dict, masks, outputs):
+        # The layers inside have given the outputs their masks.
+        return outputs
+
     def _convert(self, value):
         return value if self._functional is not None and hasattr(value, "dtype") else super()._convert(value)
 
