@@ -4,7 +4,7 @@ enum Registry {
     let families: [[String: OperationFactory]] = [
       Unary.factories, Binary.factories, elementwiseFactories, conditionFactories, reductionFactories, shapeFactories,
       indexingFactories, linearFactories, convolutionFactories, poolingFactories, softmaxFactories,
-      normalizationFactories, randomFactories, optimizerFactories,
+      normalizationFactories, recurrentFactories, randomFactories, optimizerFactories,
     ]
     var all: [String: OperationFactory] = [:]
     for family in families { all.merge(family) { first, _ in first } }

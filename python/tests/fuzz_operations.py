@@ -23,6 +23,7 @@ KINDS = {
     **dict.fromkeys("axis depth n start_axis group_size".split(), "integer"),
     **dict.fromkeys("axes shape strides dilation pool_size begin end before after".split(), "integers"),
     **dict.fromkeys("keepdims scale center transpose_a transpose_b amsgrad nesterov".split(), "truth"),
+    **dict.fromkeys("go_backwards has_state has_mask has_bias reset_after".split(), "truth"),
     **dict.fromkeys("value epsilon negative_slope minimum maximum rate mean std momentum".split(), "number"),
     "dtype": "dtype",
     "padding": "padding",
@@ -58,6 +59,8 @@ ATTRIBUTES = {
     "batch_norm_inference": "axis epsilon scale center",
     **dict.fromkeys("softmax log_softmax argmax argmin".split(), "axis"),
     **dict.fromkeys("sum mean max min prod any all".split(), "axes keepdims"),
+    **dict.fromkeys("simple_rnn lstm".split(), "go_backwards has_state has_mask"),
+    "gru": "go_backwards has_state has_mask has_bias reset_after",
     "sgd": "momentum nesterov",
     "adam": "amsgrad epsilon",
 }
