@@ -3,21 +3,28 @@
 
 from swiftbn.layers.activation import Activation, LeakyReLU, ReLU, Softmax
 from swiftbn.layers.batch_normalization import BatchNormalization
+from swiftbn.layers.bidirectional import Bidirectional
 from swiftbn.layers.conv2d import Conv2D
 from swiftbn.layers.dense import Dense
 from swiftbn.layers.dropout import Dropout
 from swiftbn.layers.embedding import Embedding
 from swiftbn.layers.group_normalization import GroupNormalization
+from swiftbn.layers.gru import GRU, GRUCell
 from swiftbn.layers.input_layer import Input, InputLayer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.instance_normalization import InstanceNormalization
 from swiftbn.layers.layer import Layer
 from swiftbn.layers.layer_normalization import LayerNormalization
+from swiftbn.layers.lstm import LSTM, LSTMCell
 from swiftbn.layers.masking import Masking
 from swiftbn.layers.merging import Add, Concatenate, add, concatenate
 from swiftbn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from swiftbn.layers.reshaping import Flatten, Reshape
 from swiftbn.layers.rms_normalization import RMSNormalization
+from swiftbn.layers.rnn import RNN
+from swiftbn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from swiftbn.layers.stacked_rnn_cells import StackedRNNCells
+from swiftbn.layers.time_distributed import TimeDistributed
 from swiftbn.layers.unit_normalization import UnitNormalization
 
 Convolution2D = Conv2D

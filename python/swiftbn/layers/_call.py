@@ -81,15 +81,21 @@ def build_arguments(layer, arguments: dict) -> dict:
         for name, value in arguments.items()
         if name != "mask" and is_tensor_structure(value)
     }
-    names = [
-        name
-        for name, parameter in inspect.signature(layer.build).parameters.items()
+    parameters = [
+        parameter
+        for parameter in inspect.signature(layer.build).parameters.values()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
+    names = [parameter.name for parameter in parameters]
     if len(names) <= 1:
         first = next(iter(shapes.values()), None)
         return {names[0]: first} if names else {}
-    unknown = [name for name in names if not name.endswith("_shape") or name.removesuffix("_shape") not in arguments]
+    unknown = [
+        parameter.name
+        for parameter in parameters
+        if not parameter.name.endswith("_shape")
+        or (parameter.default is parameter.empty and parameter.name.removesuffix("_shape") not in arguments)
+    ]
     if unknown:
         raise ValueError(
             f"{type(layer).__name__}.build: expected argument names to be those of call() with '_shape' behind. "
