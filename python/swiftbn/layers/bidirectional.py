@@ -76,7 +76,8 @@ class Bidirectional(Layer):
             pair = getattr(forward, name), getattr(backward, name)
             if pair[0] != pair[1]:
                 raise ValueError(
-                    f"Bidirectional: expected layers of the same {name}. Received: {pair[0]} forward, {pair[1]} backward"
+                    f"Bidirectional: expected layers of the same {name}. "
+                    f"Received: {pair[0]} forward, {pair[1]} backward"
                 )
 
     def build(self, sequences_shape, initial_state_shape=None):
@@ -138,7 +139,7 @@ class Bidirectional(Layer):
             return (y * reverse,)
         return (y + reverse if self.merge_mode == "sum" else (y + reverse) / 2,)
 
-    def compute_mask(self, sequences, mask):
+    def compute_mask(self, _, mask):
         mask = tree.flatten(mask)[0] if self.return_sequences else None
         return [mask, mask] if self.merge_mode is None else [mask]
 

@@ -106,6 +106,8 @@ class RNN(Layer):
         """One step tells what all give, so that symbolic calls do not write the steps out."""
         self._check_sequences(sequences)
         batch, steps = sequences.shape[:2]
+        if initial_state is not None:
+            self._check_states(initial_state, batch)
         step = KerasTensor((batch, *sequences.shape[2:]), sequences.dtype)
         states = [
             KerasTensor(shape, self.dtype) if isinstance(shape, tuple) else [KerasTensor(s, self.dtype) for s in shape]
@@ -122,9 +124,8 @@ class RNN(Layer):
         output = KerasTensor(shape, output.dtype)
         return (output, *states) if self.return_state else output
 
-    def compute_mask(self, sequences, mask):
-        mask = tree.flatten(mask)[0]
-        mask = mask if self.return_sequences else None
+    def compute_mask(self, _, mask):
+        mask = tree.flatten(mask)[0] if self.return_sequences else None
         return [mask, *(None for _ in tree.flatten(self.state_size))] if self.return_state else mask
 
     # States
@@ -150,13 +151,10 @@ class RNN(Layer):
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         self._check_sequences(sequences)
-        if self.unroll and sequences.shape[1] is None:
-            raise ValueError(
-                f"{self._what}: unroll=True needs a known number of time steps. "
-                f"Received: inputs of shape {tuple(sequences.shape)}"
-            )
         if initial_state is not None:
-            initial_state = self._checked_states(initial_state)
+            self._check_states(initial_state, sequences.shape[0])
+            states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+            initial_state = tree.map_structure(lambda state: to_dtype(state, self.dtype), states)
         elif self.stateful:
             initial_state = tree.map_structure(lambda variable: variable.value, self.states)
         self._check_batch(sequences)
@@ -208,13 +206,25 @@ class RNN(Layer):
             raise ValueError(
                 f"{self._what}: expected sequences (N, T, …) of at least one time step. Received: shape {shape}"
             )
+        if self.unroll and sequences.shape[1] is None:
+            raise ValueError(
+                f"{self._what}: unroll=True needs a known number of time steps. "
+                f"Received: inputs of shape {tuple(sequences.shape)}"
+            )
 
-    def _checked_states(self, states) -> list:
-        states = list(states) if isinstance(states, (list, tuple)) else [states]
-        found, wanted = len(tree.flatten(states)), len(tree.flatten(self.state_size))
-        if found != wanted:
-            raise ValueError(f"{self._what}: expected initial_state to have {wanted} state(s). Received: {found}")
-        return tree.map_structure(lambda state: to_dtype(state, self.dtype), states)
+    def _check_states(self, states, batch) -> None:
+        found, sizes = tree.flatten(states), tree.flatten(self.state_size)
+        if len(found) != len(sizes):
+            raise ValueError(
+                f"{self._what}: expected initial_state to have {len(sizes)} state(s). Received: {len(found)}"
+            )
+        for state, size in zip(found, sizes, strict=True):
+            shape = tuple(state.shape)
+            if shape[-1:] != (size,) or (None not in (batch, shape[0]) and shape[0] != batch):
+                raise ValueError(
+                    f"{self._what}: expected a state in initial_state to have shape ({batch}, {size}). "
+                    f"Received: shape {shape}"
+                )
 
     def _check_batch(self, sequences) -> None:
         if not self.stateful or sequences.shape[0] is None:
