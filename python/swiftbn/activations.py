@@ -94,15 +94,86 @@ def mish(x):
     return ops.multiply(x, ops.tanh(ops.softplus(x)))
 
 
+def celu(x, alpha=1.0):
+    """x where x > 0, else alpha·(exp(x/alpha) - 1)."""
+    return ops.celu(x, alpha=alpha)
+
+
+def glu(x, axis=-1):
+    """a·sigmoid(b) for the halves a and b of x along an axis."""
+    return ops.glu(x, axis=axis)
+
+
+def hard_shrink(x, threshold=0.5):
+    """x where |x| > threshold, else 0."""
+    return ops.hard_shrink(x, threshold=threshold)
+
+
+def hard_silu(x):
+    """x·hard_sigmoid(x), also called hard swish."""
+    return ops.hard_silu(x)
+
+
+def hard_tanh(x):
+    """min(max(x, -1), 1)."""
+    return ops.hard_tanh(x)
+
+
+def log_sigmoid(x):
+    """log(sigmoid(x))."""
+    return ops.log_sigmoid(x)
+
+
+def soft_shrink(x, threshold=0.5):
+    """x moved towards 0 by `threshold`, and 0 where |x| ≤ threshold."""
+    return ops.soft_shrink(x, threshold=threshold)
+
+
+def sparse_plus(x):
+    """0 where x ≤ -1, (x + 1)²/4 where |x| < 1, else x."""
+    return ops.sparse_plus(x)
+
+
+def sparse_sigmoid(x):
+    """min(max((x + 1)/2, 0), 1)."""
+    return ops.sparse_sigmoid(x)
+
+
+def sparsemax(x, axis=-1):
+    """The point of the probability simplex nearest to x along an axis."""
+    return ops.sparsemax(x, axis=axis)
+
+
+def squareplus(x, b=4):
+    """(x + √(x² + b))/2."""
+    return ops.squareplus(x, b=b)
+
+
+def tanh_shrink(x):
+    """x - tanh(x)."""
+    return ops.tanh_shrink(x)
+
+
+def threshold(x, threshold, default_value):
+    """x where x > threshold, else `default_value`."""
+    return ops.threshold(x, threshold, default_value)
+
+
 _FUNCTIONS = {
     function.__name__: function
     for function in (
+        celu,
         elu,
         exponential,
         gelu,
+        glu,
+        hard_shrink,
         hard_sigmoid,
+        hard_silu,
+        hard_tanh,
         leaky_relu,
         linear,
+        log_sigmoid,
         log_softmax,
         mish,
         relu,
@@ -110,13 +181,21 @@ _FUNCTIONS = {
         selu,
         sigmoid,
         silu,
+        soft_shrink,
         softmax,
         softplus,
         softsign,
+        sparse_plus,
+        sparse_sigmoid,
+        sparsemax,
+        squareplus,
         tanh,
+        tanh_shrink,
+        threshold,
     )
 }
 _FUNCTIONS["swish"] = silu
+_FUNCTIONS["hard_swish"] = hard_silu
 
 
 def get(identifier):

@@ -33,8 +33,39 @@ def relu(x, slope=0.0, top=np.inf, threshold=0.0):
     return np.where(x >= top, top, np.where(x >= threshold, x, slope * (x - threshold)))
 
 
+def sparsemax(x, axis=-1):
+    """By sorting, one row at a time."""
+    moved = np.moveaxis(x, axis, -1)
+    rows = []
+    for row in moved.reshape(-1, moved.shape[-1]):
+        z = np.sort(row)[::-1]
+        support = np.arange(1, len(z) + 1) * z + 1 > np.cumsum(z)
+        size = support.sum()
+        rows.append(np.maximum(row - (z[:size].sum() - 1) / size, 0))
+    return np.moveaxis(np.reshape(rows, moved.shape), -1, axis)
+
+
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
 CASES = {
+    "celu": ({}, elu),
+    "celu of alpha": ({"alpha": 0.3}, lambda x: np.maximum(x, 0) + 0.3 * np.expm1(np.minimum(x, 0) / 0.3)),
+    "glu": ({}, lambda x: x[:, :3] * sigmoid(x[:, 3:])),
+    "glu of axis": ({"axis": 0}, lambda x: x[:1] * sigmoid(x[1:])),
+    "hard_shrink": ({}, lambda x: np.where(np.abs(x) > 0.5, x, 0)),
+    "hard_shrink of threshold": ({"threshold": 2.2}, lambda x: np.where(np.abs(x) > 2.2, x, 0)),
+    "hard_silu": ({}, lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
+    "hard_tanh": ({}, lambda x: np.clip(x, -1, 1)),
+    "log_sigmoid": ({}, lambda x: -softplus(-x)),
+    "soft_shrink": ({}, lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)),
+    "soft_shrink of threshold": ({"threshold": 2.2}, lambda x: np.sign(x) * np.maximum(np.abs(x) - 2.2, 0)),
+    "sparse_plus": ({}, lambda x: np.where(x <= -1, 0, np.where(x < 1, (x + 1) ** 2 / 4, x))),
+    "sparse_sigmoid": ({}, lambda x: np.clip((x + 1) / 2, 0, 1)),
+    "sparsemax": ({}, sparsemax),
+    "sparsemax of axis": ({"axis": 0}, lambda x: sparsemax(x, 0)),
+    "squareplus": ({}, lambda x: (x + np.sqrt(x * x + 4)) / 2),
+    "squareplus of b": ({"b": 0.1}, lambda x: (x + np.sqrt(x * x + 0.1)) / 2),
+    "tanh_shrink": ({}, lambda x: x - np.tanh(x)),
+    "threshold": ({"threshold": 0.5, "default_value": 7.0}, lambda x: np.where(x > 0.5, x, 7)),
     "elu": ({}, elu),
     "elu of alpha": ({"alpha": 0.3}, lambda x: elu(x, 0.3)),
     "exponential": ({}, np.exp),
@@ -89,7 +120,26 @@ def test_gradients(name):
     check_gradient(lambda x: function(x, **arguments), np.clip(X, -8, 8))
 
 
-SMOOTH = ["elu", "gelu", "gelu approximate", "mish", "sigmoid", "silu", "softmax", "softplus", "softsign", "tanh"]
+def test_squareplus_does_not_cancel():
+    y = activations.squareplus(np.array([-3e4, -1e3, 0.0], "float32"))
+    np.testing.assert_allclose(y, [2 / (3e4 + np.sqrt(9e8 + 4)), 2 / (1e3 + np.sqrt(1e6 + 4)), 1], rtol=1e-6)
+    assert activations.squareplus(np.array([0.0, 2.0]), b=0).tolist() == [0, 2]
+
+
+SMOOTH = [
+    "celu",
+    "elu",
+    "gelu",
+    "gelu approximate",
+    "mish",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "squareplus",
+    "tanh",
+]
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -140,7 +190,18 @@ def test_large_inputs_stay_finite(name, dtype):
 
 @pytest.mark.parametrize("name", sorted({name.split()[0] for name in CASES} - {"linear"}))
 def test_undefined_inputs_stay_undefined(name):
-    assert np.isnan(getattr(activations, name)(np.array([[np.nan, np.nan]]))).all()
+    arguments = CASES[name][0]
+    assert np.isnan(getattr(activations, name)(np.array([[np.nan, np.nan]]), **arguments)).all()
+
+
+def test_sparsemax_of_ties_and_points():
+    """Equal elements share, a point of the simplex stays, a row far from it becomes a corner."""
+    x = np.array([[1.0, 1.0, 0.0], [0.2, 0.5, 0.3], [30.0, 0.0, -30.0], [0.0, 0.0, 0.0]])
+    y = activations.sparsemax(x)
+    np.testing.assert_allclose(y, [[0.5, 0.5, 0], [0.2, 0.5, 0.3], [1, 0, 0], [1 / 3] * 3], atol=1e-15)
+    random = np.random.default_rng(0).normal(size=(40, 9))
+    np.testing.assert_allclose(activations.sparsemax(random), sparsemax(random), atol=1e-14)
+    check_gradient(activations.sparsemax, random[:3])
 
 
 def test_names():
@@ -149,15 +210,17 @@ def test_names():
         assert activations.get(name) is function and activations.get(function) is function
         assert activations.serialize(function) == name
         assert activations.deserialize(name) is function
+    assert activations.get("hard_swish") is activations.hard_silu
     assert activations.get("swish") is activations.silu and activations.serialize(activations.silu) == "silu"
     assert activations.get(None) is activations.linear
 
 
 BAD = [
-    (lambda: activations.get("reluu"), "Unknown activation 'reluu', expected one of elu"),
+    (lambda: activations.get("reluu"), "Unknown activation 'reluu', expected one of celu, elu"),
     (lambda: activations.get(3), "Expected an activation.*Received: 3"),
     (lambda: activations.softmax(X, axis=4), "softmax: .*axis=4"),
     (lambda: activations.log_softmax(X, axis=1.5), r"log_softmax: .*axis=1\.5"),
+    (lambda: activations.glu(X[:, :5]), r"glu: expected an even extent on axis 1.*\(2, 5\)"),
     (lambda: activations.relu(X, negative_slope=-1), "negative_slope=-1"),
     (lambda: activations.relu(X, max_value=-1), "max_value=-1"),
 ]

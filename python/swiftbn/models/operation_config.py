@@ -16,9 +16,10 @@ _CALL_PARAMETERS = frozenset(
 )
 # Modules of Keras' operation classes where it is not keras.src.ops.numpy.
 _MODULES = {
-    "nn": "average_pool binary_crossentropy categorical_crossentropy conv elu gelu hard_sigmoid hard_silu leaky_relu "
-    "log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 selu sigmoid silu softmax "
-    "softplus softsign sparse_categorical_crossentropy",
+    "nn": "average_pool binary_crossentropy categorical_crossentropy celu conv elu gelu glu hard_shrink hard_sigmoid "
+    "hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 "
+    "selu sigmoid silu soft_shrink softmax softplus softsign sparse_categorical_crossentropy sparse_plus "
+    "sparse_sigmoid sparsemax squareplus tanh_shrink threshold",
     "math": "erf logsumexp rsqrt",
     "core": "cast convert_to_tensor stop_gradient unstack",
     "linalg": "norm",

@@ -7,6 +7,19 @@ a node to the model.
 """
 
 from swiftbn.ops import _operators  # noqa: F401  (gives tensors their operators)
+from swiftbn.ops.activation import (
+    celu,
+    glu,
+    hard_shrink,
+    hard_tanh,
+    soft_shrink,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
 from swiftbn.ops.creation import (
     arange,
     array,
