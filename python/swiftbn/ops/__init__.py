@@ -41,6 +41,7 @@ from swiftbn.ops.crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
+from swiftbn.ops.einsum import einsum
 from swiftbn.ops.elementwise import (
     abs,
     absolute,
