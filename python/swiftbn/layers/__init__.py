@@ -6,10 +6,12 @@ from swiftbn.layers.batch_normalization import BatchNormalization
 from swiftbn.layers.bidirectional import Bidirectional
 from swiftbn.layers.conv2d import Conv2D
 from swiftbn.layers.dense import Dense
+from swiftbn.layers.dot import Dot, dot
 from swiftbn.layers.dropout import Dropout
 from swiftbn.layers.embedding import Embedding
 from swiftbn.layers.group_normalization import GroupNormalization
 from swiftbn.layers.gru import GRU, GRUCell
+from swiftbn.layers.identity import Identity
 from swiftbn.layers.input_layer import Input, InputLayer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.instance_normalization import InstanceNormalization
@@ -17,15 +19,32 @@ from swiftbn.layers.layer import Layer
 from swiftbn.layers.layer_normalization import LayerNormalization
 from swiftbn.layers.lstm import LSTM, LSTMCell
 from swiftbn.layers.masking import Masking
-from swiftbn.layers.merging import Add, Concatenate, add, concatenate
+from swiftbn.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from swiftbn.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from swiftbn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
-from swiftbn.layers.reshaping import Flatten, Reshape
+from swiftbn.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from swiftbn.layers.rms_normalization import RMSNormalization
 from swiftbn.layers.rnn import RNN
 from swiftbn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from swiftbn.layers.stacked_rnn_cells import StackedRNNCells
 from swiftbn.layers.time_distributed import TimeDistributed
 from swiftbn.layers.unit_normalization import UnitNormalization
+from swiftbn.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 
 Convolution2D = Conv2D
 MaxPool2D = MaxPooling2D

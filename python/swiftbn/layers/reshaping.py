@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from swiftbn import ops
 from swiftbn.config import standardize_data_format
+from swiftbn.layers._arguments import positive_integer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
 
 
 class Flatten(Layer):
-    """All axes but the batch become one: (N, …) → (N, D).
+    """All axes but the batch become one: (N, …) → (N, D), (N,) → (N, 1).
 
     Args:
         data_format: with "channels_first" the channels become the fastest axis; None for `image_data_format()`.
@@ -24,9 +27,15 @@ class Flatten(Layer):
 
     def call(self, inputs):
         rank = len(inputs.shape)
+        if rank == 1:
+            return ops.expand_dims(inputs, 1)
         if self.data_format == "channels_first" and rank > 2:
             inputs = ops.transpose(inputs, (0, *range(2, rank), 1))
         return ops.flatten(inputs)
+
+    def compute_output_shape(self, input_shape):
+        batch, *rest = input_shape
+        return (batch, None if None in rest else math.prod(rest))
 
     def get_config(self) -> dict:
         return {**super().get_config(), "data_format": self.data_format}
@@ -48,6 +57,7 @@ class Reshape(Layer):
                 f"Received: target_shape={target_shape}"
             )
         self.target_shape = tuple(int(e) for e in target_shape)
+        self.built = True
 
     def _resolved(self, sample_shape: tuple) -> tuple:
         """The target without -1, when the sample's extents are known."""
@@ -71,5 +81,55 @@ class Reshape(Layer):
             )
         return ops.reshape(inputs, (-1 if batch is None else batch, *target))
 
+    def compute_output_shape(self, input_shape):
+        target = self._resolved(tuple(input_shape[1:]))
+        return (input_shape[0], *(None if extent == -1 else extent for extent in target))
+
     def get_config(self) -> dict:
         return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Permute(Layer):
+    """The axes of each sample in another order: (N, …) → (N, …).
+
+    Args:
+        dims: axis i + 1 of the output is axis dims[i] of the input; the batch, axis 0, is not among them.
+    """
+
+    def __init__(self, dims, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(dims, (list, tuple)) or sorted(dims) != list(range(1, len(dims) + 1)):
+            raise ValueError(f"Permute: expected dims to be the integers 1, 2, … in any order. Received: dims={dims!r}")
+        self.dims = tuple(dims)
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs):
+        return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *(input_shape[axis] for axis in self.dims))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """Each sample n times in a row: (N, D) → (N, n, D).
+
+    Args:
+        n: an integer >= 1.
+    """
+
+    def __init__(self, n, **kwargs):
+        super().__init__(**kwargs)
+        self.n = positive_integer("RepeatVector", "n", n)
+        self.input_spec = InputSpec(ndim=2)
+
+    def call(self, inputs):
+        return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.n, input_shape[1])
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "n": self.n}

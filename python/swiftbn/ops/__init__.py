@@ -6,7 +6,7 @@ a loss or a differentiated function they describe the computation; on the `Keras
 a node to the model.
 """
 
-from swiftbn.ops import _operators  # noqa: F401  (gives tensors their operators)
+from swiftbn.ops import _operators, image  # noqa: F401  (the first gives tensors their operators)
 from swiftbn.ops.activation import (
     celu,
     glu,
