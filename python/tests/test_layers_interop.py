@@ -1,0 +1,148 @@
+"""Layers against real Keras: configurations, shapes, weights, outputs, gradients, and files both ways."""
+
+import os
+
+import numpy as np
+import pytest
+
+import swiftbn
+from swiftbn import ops, saving
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+keras = pytest.importorskip("keras")
+
+pytestmark = pytest.mark.interop
+RANDOM = np.random.default_rng(17)
+ROWS, STEPS, IMAGE, VOLUME = (4, 6), (3, 5, 4), (2, 6, 5, 4), (2, 4, 5, 4, 3)
+
+# Name, arguments, shape (or list of shapes) of the inputs.
+CASES = [
+    ("ZeroPadding1D", {"padding": (1, 2)}, STEPS),
+    ("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, IMAGE),
+    ("ZeroPadding2D", {"padding": 2, "data_format": "channels_first"}, IMAGE),
+    ("ZeroPadding3D", {}, VOLUME),
+    ("Cropping1D", {}, STEPS),
+    ("Cropping2D", {"cropping": (1, 2)}, IMAGE),
+    ("Cropping2D", {"cropping": ((1, 0), (2, 0)), "data_format": "channels_first"}, IMAGE),
+    ("Cropping3D", {"cropping": ((0, 1), (2, 1), (0, 0))}, VOLUME),
+    ("UpSampling1D", {"size": 3}, STEPS),
+    ("UpSampling2D", {"size": (1, 3)}, IMAGE),
+    ("UpSampling2D", {"interpolation": "bilinear"}, IMAGE),
+    # TensorFlow's "bicubic" takes its weights from a coarse table.
+    ("UpSampling2D", {"size": 3, "interpolation": "lanczos3", "data_format": "channels_first"}, IMAGE),
+    ("UpSampling3D", {}, VOLUME),
+    ("Permute", {"dims": (3, 1, 2)}, IMAGE),
+    ("RepeatVector", {"n": 3}, ROWS),
+    ("Reshape", {"target_shape": (2, -1)}, STEPS),
+    ("Flatten", {"data_format": "channels_first"}, IMAGE),
+    ("Identity", {}, STEPS),
+    ("Add", {}, [STEPS, STEPS, STEPS]),
+    ("Add", {}, [STEPS, (3, 4)]),
+    ("Subtract", {}, [STEPS, (3, 1, 4)]),
+    ("Multiply", {}, [STEPS, STEPS]),
+    ("Average", {}, [STEPS, STEPS, STEPS]),
+    ("Maximum", {}, [STEPS, STEPS]),
+    ("Minimum", {}, [STEPS, STEPS]),
+    ("Concatenate", {"axis": 1}, [STEPS, (3, 2, 4)]),
+    ("Dot", {"axes": 1}, [ROWS, ROWS]),
+    ("Dot", {"axes": (1, 2), "normalize": True}, [STEPS, (3, 4, 5)]),
+]
+
+
+def label(case):
+    return f"{case[0]} {case[1]} {case[2]}"
+
+
+def inputs_of(shape):
+    shapes = shape if isinstance(shape, list) else [shape]
+    arrays = [RANDOM.normal(size=s).astype("float32") for s in shapes]
+    return arrays if isinstance(shape, list) else arrays[0]
+
+
+def listed(value):
+    """Tuples as lists, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: listed(item) for key, item in value.items()}
+    return [listed(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def without_fans(config):
+    """Our initializers do not have the axes of inputs and outputs, which are None here."""
+    if isinstance(config, dict):
+        unset = ("input_axes", "output_axes")
+        return {k: without_fans(v) for k, v in config.items() if not (k in unset and v is None)}
+    return config
+
+
+def pair(name, options, x):
+    """Our layer and that of Keras, built, with the same weights."""
+    ours, theirs = (getattr(k.layers, name)(**options, name="layer") for k in (swiftbn, keras))
+    assert listed(ours.get_config()) == without_fans(listed(theirs.get_config()))
+    ours(x), theirs(x)
+    assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
+    assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
+    assert [w.trainable for w in ours.weights] == [w.trainable for w in theirs.weights]
+    weights = [RANDOM.normal(0.5, 1, w.shape).astype("float32") for w in theirs.weights]
+    for layer in (ours, theirs):
+        layer.set_weights(weights)
+    return ours, theirs
+
+
+def shapes_of(x):
+    return [v.shape for v in x] if isinstance(x, list) else x.shape
+
+
+@pytest.mark.parametrize("name, options, shape", CASES, ids=map(label, CASES))
+def test_layers(name, options, shape):
+    x = inputs_of(shape)
+    ours, theirs = pair(name, options, x)
+    expected = np.asarray(keras.ops.convert_to_numpy(theirs(x)))
+    y = ours(x)
+    assert y.dtype == expected.dtype and y.shape == expected.shape
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+    known = ours.compute_output_shape(shapes_of(x))
+    assert tuple(known) == tuple(theirs.compute_output_shape(shapes_of(x))) == expected.shape
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    dy = RANDOM.normal(size=expected.shape).astype("float32")
+    arrays = x if isinstance(x, list) else [x]
+    tensors = [tf.constant(v) for v in arrays]
+    with tf.GradientTape() as tape:
+        for tensor in tensors:
+            tape.watch(tensor)
+        loss = tf.reduce_sum(theirs(tensors if isinstance(x, list) else tensors[0]) * dy)
+    wanted = tape.gradient(loss, [*tensors, *[w.value for w in theirs.trainable_weights]])
+
+    def scalar(values, _):
+        return ops.sum(ours(values if isinstance(x, list) else values[0]) * dy)
+
+    dx, dw = swiftbn.grad(scalar, argnums=(0, 1))(arrays, ours.trainable_variables)
+    for a, b in zip((*dx, *dw), wanted, strict=True):
+        np.testing.assert_allclose(a, tf.convert_to_tensor(b), rtol=1e-3, atol=1e-4)
+
+
+def model_of(k, name, options, shape):
+    shapes = shape if isinstance(shape, list) else [shape]
+    inputs = [k.Input(s[1:], name=f"input_{i}") for i, s in enumerate(shapes)]
+    layer = getattr(k.layers, name)(**options, name="layer")
+    x = layer(inputs if isinstance(shape, list) else inputs[0])
+    x = k.layers.Dense(3, name="dense")(k.layers.Flatten(name="flatten")(x))
+    return k.Model(inputs if isinstance(shape, list) else inputs[0], x, name="model")
+
+
+@pytest.mark.parametrize("name, options, shape", CASES, ids=map(label, CASES))
+def test_files_go_both_ways(name, options, shape, tmp_path):
+    x = inputs_of(shape)
+    frameworks = [swiftbn, keras]
+    for source, target in (frameworks, frameworks[::-1]):
+        model = model_of(source, name, options, shape)
+        path = str(tmp_path / f"{source.__name__}.keras")
+        model.save(path)
+        loaded = target.saving.load_model(path)
+        for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+        again = saving.load_model(path) if source is swiftbn else None
+        assert again is None or again.get_config() == model.get_config()
