@@ -9,8 +9,8 @@ import numpy as np
 from swiftbn import naming
 from swiftbn._checks import finite, integer
 from swiftbn.dtypes import COMPUTING_DTYPES, INT_DTYPES, standardize_dtype
-from swiftbn.ops._dispatch import call, normalize_axis, resolve, to_dtype, to_float
-from swiftbn.ops.elementwise import add, floor
+from swiftbn.ops._dispatch import call, dtype_of, normalize_axis, resolve, to_dtype, to_float
+from swiftbn.ops.elementwise import add, floor, multiply
 from swiftbn.ops.shaping import shape as shape_of
 from swiftbn.ops.shaping import take
 from swiftbn.variable import Variable
@@ -150,12 +150,34 @@ def randint(shape, minval: int, maxval: int, dtype="int32", seed=None):
 def dropout(inputs, rate: float, noise_shape=None, seed=None):
     """Each element kept with probability 1 - rate and divided by it, else 0.
 
+    Args:
+        noise_shape: a shape that broadcasts to that of the inputs; elements that share a place of it are kept or
+            dropped together. None in it stands for the extent of the inputs.
+
     Raises:
-        ValueError: a rate outside 0 ≤ rate < 1, or a `noise_shape`, which is not supported.
+        ValueError: a rate outside 0 ≤ rate < 1, a noise_shape that does not broadcast.
     """
-    if noise_shape is not None:
-        raise ValueError(f"dropout: only noise_shape=None is supported. Received: noise_shape={noise_shape}")
-    return call("dropout", to_float(inputs), draw_seed(seed), rate=float(rate))[0]
+    inputs = to_float(inputs)
+    if noise_shape is None:
+        return call("dropout", inputs, draw_seed(seed), rate=float(rate))[0]
+    shape = noise_shape_of("dropout", noise_shape, inputs.shape)
+    if shape == tuple(inputs.shape):
+        return call("dropout", inputs, draw_seed(seed), rate=float(rate))[0]
+    ones = np.ones(shape, dtype_of(inputs))
+    return multiply(inputs, call("dropout", ones, draw_seed(seed), rate=float(rate))[0])
+
+
+def noise_shape_of(name: str, noise_shape, shape) -> tuple:
+    """The noise_shape with the extents of the inputs for None."""
+    if len(noise_shape) <= len(shape):
+        tail = shape[len(shape) - len(noise_shape) :]
+        found = tuple(x if n is None else n for n, x in zip(noise_shape, tail, strict=True))
+        if all(n == 1 or n == x for n, x in zip(found, tail, strict=True)):
+            return _extents(name, found)
+    raise ValueError(
+        f"{name}: expected a noise_shape that broadcasts to the inputs' shape {tuple(shape)}. "
+        f"Received: noise_shape={tuple(noise_shape)}"
+    )
 
 
 def shuffle(x, axis: int = 0, seed=None):

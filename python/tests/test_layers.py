@@ -260,10 +260,11 @@ BAD_ARGUMENTS = [
     (lambda: layers.MaxPooling2D(0), "pool_size=0"),
     (lambda: layers.Dropout(1.0), "rate=1.0"),
     (lambda: layers.Dropout(-0.1), "rate=-0.1"),
-    (lambda: layers.Dropout(0.5, noise_shape=(1, 2)), "noise_shape"),
+    (lambda: layers.Dropout(0.5, noise_shape=(0, 2)), "noise_shape"),
     (lambda: layers.ReLU(max_value=-1), "max_value=-1"),
     (lambda: layers.LeakyReLU(None), "negative_slope=None"),
-    (lambda: layers.Softmax(axis=[0, 1]), "axis"),
+    (lambda: layers.Softmax(axis=[]), "axis"),
+    (lambda: layers.Softmax(axis=[0, 1.5]), "axis"),
     (lambda: layers.Reshape((-1, -1)), "target_shape"),
     (lambda: Input(10), "shape=10"),
     (lambda: Input((3,), sparse=True), "sparse=True"),
@@ -371,3 +372,41 @@ def test_names_are_numbered():
     assert second.name == f"dense_{number + 1}"
     assert layers.BatchNormalization().name.startswith("batch_normalization")
     assert layers.Conv2D(1, 1).name.startswith("conv2d")
+
+
+def test_prelu_and_elu():
+    x = RANDOM.normal(size=(3, 4, 5))
+    layer = layers.PReLU("uniform", shared_axes=1, dtype="float64")
+    y = layer(x)
+    alpha = layer.alpha.numpy()
+    assert alpha.shape == (1, 5) and [w.path for w in layer.weights] == [f"{layer.name}/alpha"]
+    np.testing.assert_allclose(y, np.where(x > 0, x, alpha * x), rtol=1e-14)
+    check_layer_gradients(layer, x)
+    assert np.isnan(layer(np.full((1, 4, 5), np.nan))).all()
+    with pytest.raises(ValueError, match="expected extent 5 on axis 2"):
+        layer(x[:, :, :4])
+    assert layers.PReLU(shared_axes=[1, 2]).compute_output_shape((None, 3, 4)) == (None, 3, 4)
+    for axes in (0, [1.5]):
+        with pytest.raises(ValueError, match="shared_axes"):
+            layers.PReLU(shared_axes=axes)
+    with pytest.raises(ValueError, match="shared_axes below 3"):
+        layers.PReLU(shared_axes=[3])(x)
+    with pytest.raises(ValueError, match="known extents"):
+        layers.PReLU()(Input((None, 3)))
+    elu = layers.ELU(0.5, dtype="float64")
+    np.testing.assert_allclose(elu(x), np.where(x > 0, x, 0.5 * np.expm1(x)), rtol=1e-12)
+    assert elu.get_config()["alpha"] == 0.5
+    with pytest.raises(ValueError, match="ELU: expected alpha"):
+        layers.ELU(float("nan"))
+
+
+def test_softmax_over_several_axes():
+    x = RANDOM.normal(size=(3, 4, 5)) * 30
+    layer = layers.Softmax(axis=(1, 2), dtype="float64")
+    e = np.exp(x - x.max((1, 2), keepdims=True))
+    np.testing.assert_allclose(layer(x), e / e.sum((1, 2), keepdims=True), rtol=1e-10)
+    mask = RANDOM.uniform(size=(3, 4, 5)) < 0.6
+    e = np.where(mask, e, 0)
+    np.testing.assert_allclose(layer(x, mask=mask), e / e.sum((1, 2), keepdims=True), rtol=1e-10)
+    np.testing.assert_allclose(layers.Softmax([2], dtype="float64")(x), layers.Softmax(2, dtype="float64")(x))
+    check_layer_gradients(layer, x / 30)

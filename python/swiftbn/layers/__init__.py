@@ -1,13 +1,13 @@
 # ruff: noqa: F401  (names are imported to be re-exported)
 """Layers, with the names, arguments and defaults of `keras.layers`."""
 
-from swiftbn.layers.activation import Activation, LeakyReLU, ReLU, Softmax
+from swiftbn.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from swiftbn.layers.batch_normalization import BatchNormalization
 from swiftbn.layers.bidirectional import Bidirectional
 from swiftbn.layers.conv2d import Conv2D
 from swiftbn.layers.dense import Dense
 from swiftbn.layers.dot import Dot, dot
-from swiftbn.layers.dropout import Dropout
+from swiftbn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from swiftbn.layers.embedding import Embedding
 from swiftbn.layers.group_normalization import GroupNormalization
 from swiftbn.layers.gru import GRU, GRUCell
@@ -35,6 +35,7 @@ from swiftbn.layers.merging import (
     multiply,
     subtract,
 )
+from swiftbn.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from swiftbn.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from swiftbn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from swiftbn.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
