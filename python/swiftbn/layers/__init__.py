@@ -2,14 +2,17 @@
 """Layers, with the names, arguments and defaults of `keras.layers`."""
 
 from swiftbn.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from swiftbn.layers.attention import AdditiveAttention, Attention
 from swiftbn.layers.batch_normalization import BatchNormalization
 from swiftbn.layers.bidirectional import Bidirectional
 from swiftbn.layers.conv2d import Conv2D
 from swiftbn.layers.dense import Dense
 from swiftbn.layers.dot import Dot, dot
 from swiftbn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from swiftbn.layers.einsum_dense import EinsumDense
 from swiftbn.layers.embedding import Embedding
 from swiftbn.layers.group_normalization import GroupNormalization
+from swiftbn.layers.grouped_query_attention import GroupedQueryAttention
 from swiftbn.layers.gru import GRU, GRUCell
 from swiftbn.layers.identity import Identity
 from swiftbn.layers.input_layer import Input, InputLayer
@@ -35,6 +38,7 @@ from swiftbn.layers.merging import (
     multiply,
     subtract,
 )
+from swiftbn.layers.multi_head_attention import MultiHeadAttention
 from swiftbn.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from swiftbn.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from swiftbn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
@@ -47,6 +51,7 @@ from swiftbn.layers.time_distributed import TimeDistributed
 from swiftbn.layers.unit_normalization import UnitNormalization
 from swiftbn.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 
+GroupQueryAttention = GroupedQueryAttention
 Convolution2D = Conv2D
 MaxPool2D = MaxPooling2D
 AvgPool2D = AveragePooling2D

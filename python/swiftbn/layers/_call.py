@@ -90,10 +90,11 @@ def build_arguments(layer, arguments: dict) -> dict:
     if len(names) <= 1:
         first = next(iter(shapes.values()), None)
         return {names[0]: first} if names else {}
+    known = {f"{name}_shape" for name in layer._call_signature.parameters}
     unknown = [
         parameter.name
         for parameter in parameters
-        if not parameter.name.endswith("_shape")
+        if parameter.name not in known
         or (parameter.default is parameter.empty and parameter.name.removesuffix("_shape") not in arguments)
     ]
     if unknown:
