@@ -98,27 +98,23 @@ class MultiHeadAttention(Layer):
     dropout = property(lambda self: self._dropout)
     use_bias = property(lambda self: self._use_bias)
     attention_axes = property(lambda self: self._attention_axes)
-    query_dense = property(lambda self: self._query_dense)
-    key_dense = property(lambda self: self._key_dense)
-    value_dense = property(lambda self: self._value_dense)
-    output_dense = property(lambda self: self._output_dense)
 
     def build(self, query_shape, value_shape, key_shape=None):
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)
         rank = len(query_shape)
-        self._query_dense = self._into_heads("query", rank, self._key_dim)
-        self._query_dense.build(query_shape)
-        self._key_dense = self._into_heads("key", rank, self._key_dim)
-        self._key_dense.build(key_shape)
+        self.query_dense = self._into_heads("query", rank, self._key_dim)
+        self.query_dense.build(query_shape)
+        self.key_dense = self._into_heads("key", rank, self._key_dim)
+        self.key_dense.build(key_shape)
         if self._use_gate:
             self._gate_dense = self._into_heads("gate", rank, self._value_dim, activation="sigmoid")
             self._gate_dense.build(query_shape)
-        self._value_dense = self._into_heads("value", rank, self._value_dim)
-        self._value_dense.build(value_shape)
+        self.value_dense = self._into_heads("value", rank, self._value_dim)
+        self.value_dense.build(value_shape)
         self._build_attention(rank)
-        self._output_dense = self._out_of_heads(query_shape)
-        self._output_dense.build((*query_shape[:-1], self._num_heads, self._value_dim))
+        self.output_dense = self._out_of_heads(query_shape)
+        self.output_dense.build((*query_shape[:-1], self._num_heads, self._value_dim))
 
     def _into_heads(self, name: str, rank: int, size: int, activation=None) -> EinsumDense:
         free, (inner, head, place) = string.ascii_lowercase[: rank - 1], string.ascii_lowercase[rank - 1 : rank + 2]
@@ -196,9 +192,9 @@ class MultiHeadAttention(Layer):
         )
         query, value, key = unmasked(query), unmasked(value), unmasked(key)
         gate = self._gate_dense(query) if self._use_gate else None
-        q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
         output, scores = self._compute_attention(q, k, v, mask, training, return_attention_scores)
-        output = self._output_dense(output if gate is None else ops.multiply(output, gate))
+        output = self.output_dense(output if gate is None else ops.multiply(output, gate))
         if query_mask is not None:
             set_keras_mask(output, query_mask)
         return (output, scores) if return_attention_scores else output

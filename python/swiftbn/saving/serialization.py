@@ -24,6 +24,8 @@ _MODULES = {
     "swiftbn.activations": "keras.activations",
 }
 _FUNCTIONAL = "keras.src.models.functional"
+# Classes that Keras exports under another name.
+_EXPORTED = {"GroupedQueryAttention": "GroupQueryAttention"}
 
 
 def serialize_keras_object(obj):
@@ -81,7 +83,7 @@ def _address(cls) -> tuple[str | None, str, str | None]:
         return _FUNCTIONAL, "Functional", "Functional"
     for ours, keras in _MODULES.items():
         if cls.__module__ == ours or cls.__module__.startswith(ours + "."):
-            return keras, cls.__name__, None
+            return keras, _EXPORTED.get(cls.__name__, cls.__name__), None
     registered = get_registered_name(cls)
     return cls.__module__, cls.__name__, registered
 
