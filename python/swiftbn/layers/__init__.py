@@ -2,6 +2,7 @@
 """Layers, with the names, arguments and defaults of `keras.layers`."""
 
 from swiftbn.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from swiftbn.layers.activity_regularization import ActivityRegularization
 from swiftbn.layers.attention import AdditiveAttention, Attention
 from swiftbn.layers.batch_normalization import BatchNormalization
 from swiftbn.layers.bidirectional import Bidirectional
@@ -18,6 +19,7 @@ from swiftbn.layers.identity import Identity
 from swiftbn.layers.input_layer import Input, InputLayer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.instance_normalization import InstanceNormalization
+from swiftbn.layers.lambda_layer import Lambda
 from swiftbn.layers.layer import Layer
 from swiftbn.layers.layer_normalization import LayerNormalization
 from swiftbn.layers.lstm import LSTM, LSTMCell
@@ -46,10 +48,12 @@ from swiftbn.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from swiftbn.layers.rms_normalization import RMSNormalization
 from swiftbn.layers.rnn import RNN
 from swiftbn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from swiftbn.layers.spectral_normalization import SpectralNormalization
 from swiftbn.layers.stacked_rnn_cells import StackedRNNCells
 from swiftbn.layers.time_distributed import TimeDistributed
 from swiftbn.layers.unit_normalization import UnitNormalization
 from swiftbn.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
+from swiftbn.layers.wrapper import Wrapper
 
 GroupQueryAttention = GroupedQueryAttention
 Convolution2D = Conv2D
