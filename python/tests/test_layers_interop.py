@@ -51,6 +51,16 @@ CASES = [
     ("GaussianNoise", {"stddev": 0.5, "seed": 3}, STEPS),
     ("GaussianDropout", {"rate": 0.5}, STEPS),
     ("AlphaDropout", {"rate": 0.5, "seed": 3}, STEPS),
+    ("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, STEPS),
+    ("Rescaling", {"scale": 0.5, "offset": [1.0, 2.0, 3.0, 4.0]}, STEPS),
+    ("Normalization", {"axis": 1}, STEPS),
+    ("Normalization", {"axis": (1, 2), "invert": True}, STEPS),
+    ("Normalization", {"mean": [1.0, 2.0, 3.0, 4.0], "variance": [1.0, 4.0, 0.5, 2.0]}, STEPS),
+    ("CenterCrop", {"height": 3, "width": 2}, IMAGE),
+    ("CenterCrop", {"height": 8, "width": 9}, IMAGE),
+    ("Resizing", {"height": 4, "width": 9}, IMAGE),
+    ("Resizing", {"height": 4, "width": 4, "pad_to_aspect_ratio": True, "fill_value": 2.0}, IMAGE),
+    ("Resizing", {"height": 3, "width": 3, "crop_to_aspect_ratio": True, "interpolation": "nearest"}, IMAGE),
     ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (5, 4, 2), "bias_axes": "e"}, STEPS),
     ("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 3, "activation": "tanh", "bias_axes": "y"}, STEPS),
     ("EinsumDense", {"equation": "ab...,bc->ac...", "output_shape": 3, "bias_axes": "c"}, IMAGE),
@@ -103,7 +113,8 @@ def pair(name, options, x):
     assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
     assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
     assert [w.trainable for w in ours.weights] == [w.trainable for w in theirs.weights]
-    weights = [RANDOM.normal(0.5, 1, w.shape).astype("float32") for w in theirs.weights]
+    # Positive, as some are variances.
+    weights = [RANDOM.uniform(0.5, 2, w.shape).astype(w.dtype) for w in theirs.weights]
     for layer in (ours, theirs):
         layer.set_weights(weights)
     return ours, theirs
@@ -231,3 +242,94 @@ def test_masks_of_tokens(name, options, tmp_path):
     theirs.set_weights(ours.get_weights())
     found, expected = ours.predict(tokens, verbose=0), theirs.predict(tokens, verbose=0)
     np.testing.assert_allclose(found[tokens > 0], expected[tokens > 0], rtol=1e-3, atol=1e-4)
+
+
+# Name, arguments, what is drawn.
+COUNT, HEIGHT, WIDTH = 6, 7, 5
+MOVES = RANDOM.uniform(-2, 2, (COUNT, 2)).astype("float32")
+ZOOMS = RANDOM.uniform(0.6, 1.6, (2, COUNT, 1)).astype("float32")
+DRAWS = RANDOM.uniform(0.5, 1.5, (COUNT, 1, 1, 1)).astype("float32")
+AUGMENTATIONS = [
+    ("RandomFlip", {"mode": "horizontal", "seed": 3}, {"flips": DRAWS > 1}),
+    ("RandomFlip", {}, {"flips": DRAWS > 1}),
+    ("RandomContrast", {"factor": 0.5, "value_range": (0, 1)}, {"contrast_factor": DRAWS}),
+    ("RandomBrightness", {"factor": (0.1, 0.5), "value_range": (0, 1)}, {"rgb_delta": DRAWS - 1}),
+]
+for mode in ("reflect", "wrap", "constant", "nearest"):
+    options = {"fill_mode": mode, "fill_value": 0.5, "seed": 3}
+    moved = {"height_factor": 0.3, "width_factor": (-0.2, 0.4), **options}
+    AUGMENTATIONS.append(("RandomTranslation", moved, {"translations": MOVES}))
+    AUGMENTATIONS.append(("RandomZoom", moved, {"height_zoom": ZOOMS[0], "width_zoom": ZOOMS[1]}))
+    AUGMENTATIONS.append(("RandomRotation", {"factor": 0.2, **options}, None))
+
+
+@pytest.mark.parametrize("name, options, drawn", AUGMENTATIONS, ids=[f"{n} {o}" for n, o, _ in AUGMENTATIONS])
+def test_random_images(name, options, drawn, tmp_path):
+    """What is done with given random numbers; these are different, as the generators are."""
+    x = RANDOM.uniform(size=(COUNT, HEIGHT, WIDTH, 3)).astype("float32")
+    ours, theirs = (getattr(k.layers, name)(**options, name="layer") for k in (swiftbn, keras))
+    assert listed(ours.get_config()) == listed(theirs.get_config())
+    if drawn is None:
+        theirs_drawn = theirs.get_random_transformation(x)
+        ours_drawn = {"angle": np.asarray(theirs_drawn["angle"])}
+    else:
+        ours_drawn, theirs_drawn = drawn, {**drawn, "input_shape": x.shape}
+    found = ours.transform_images(x, ours_drawn, training=True)
+    expected = np.asarray(theirs.transform_images(x, theirs_drawn, training=True))
+    # TensorFlow takes other pixels than JAX and NumPy where two are equally near.
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    for k in (swiftbn, keras):
+        model = k.Sequential([k.Input(x.shape[1:]), getattr(k.layers, name)(**options)])
+        model.save(tmp_path / f"{k.__name__}.keras")
+    for k, source in ((swiftbn, "keras"), (keras, "swiftbn"), (swiftbn, "swiftbn")):
+        loaded = k.saving.load_model(tmp_path / f"{source}.keras")
+        np.testing.assert_array_equal(loaded.predict(x, verbose=0), x)
+
+
+def test_categories():
+    tokens = RANDOM.integers(0, 5, size=(4, 3)).astype("int32")
+    numbers = RANDOM.normal(size=(4, 3)).astype("float32")
+    for mode in ("one_hot", "multi_hot", "count"):
+        pairs = [
+            ("CategoryEncoding", {"num_tokens": 5, "output_mode": mode}, tokens),
+            ("Discretization", {"bin_boundaries": [-1.0, 0.0, 0.5], "output_mode": mode}, numbers),
+        ]
+        for name, options, x in pairs:
+            ours, theirs = (getattr(k.layers, name)(**options, name="layer") for k in (swiftbn, keras))
+            assert listed(ours.get_config()) == listed(theirs.get_config())
+            found, expected = ours(x), np.asarray(theirs(x))
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_adapted_layers():
+    data = RANDOM.normal(100, 5, size=(500, 3)).astype("float32")
+    pair = [k.layers.Normalization(name="n") for k in (swiftbn, keras)]
+    bins = [k.layers.Discretization(num_bins=7, name="d") for k in (swiftbn, keras)]
+    for layer in (*pair, *bins):
+        layer.adapt(data)
+    np.testing.assert_allclose(pair[0](data), np.asarray(pair[1](data)), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(bins[0].bin_boundaries, bins[1].bin_boundaries, rtol=1e-6)
+    np.testing.assert_array_equal(bins[0](data), np.asarray(bins[1](data)))
+    assert listed(bins[0].get_config()) == listed(bins[1].get_config())
+
+
+def test_spectral_normalization(tmp_path):
+    def model_of(k):
+        inputs = k.Input((4,))
+        x = k.layers.SpectralNormalization(k.layers.Dense(3, name="inner"), power_iterations=2, name="outer")(inputs)
+        return k.Model(inputs, x, name="model")
+
+    ours, theirs = model_of(swiftbn), model_of(keras)
+    assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
+    weights = [RANDOM.normal(size=w.shape).astype("float32") for w in theirs.weights]
+    x = RANDOM.normal(size=(5, 4)).astype("float32")
+    for model in (ours, theirs):
+        model.set_weights(weights)
+    np.testing.assert_allclose(ours(x, training=True), np.asarray(theirs(x, training=True)), rtol=1e-4, atol=1e-5)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    for source, target in ((ours, keras), (theirs, swiftbn)):
+        source.save(tmp_path / "m.keras")
+        loaded = target.saving.load_model(tmp_path / "m.keras")
+        np.testing.assert_allclose(loaded.predict(x, verbose=0), source.predict(x, verbose=0), rtol=1e-4, atol=1e-5)

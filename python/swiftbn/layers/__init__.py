@@ -44,6 +44,12 @@ from swiftbn.layers.multi_head_attention import MultiHeadAttention
 from swiftbn.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from swiftbn.layers.padding import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from swiftbn.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from swiftbn.layers.preprocessing.categories import CategoryEncoding, Discretization
+from swiftbn.layers.preprocessing.colors import RandomBrightness, RandomContrast
+from swiftbn.layers.preprocessing.geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom
+from swiftbn.layers.preprocessing.normalization import Normalization
+from swiftbn.layers.preprocessing.rescaling import Rescaling
+from swiftbn.layers.preprocessing.sizes import CenterCrop, RandomCrop, Resizing
 from swiftbn.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from swiftbn.layers.rms_normalization import RMSNormalization
 from swiftbn.layers.rnn import RNN
