@@ -156,7 +156,7 @@ def test_code_in_files_is_not_run(model, parts, tmp_path):
         saving.load_model(path, safe_mode=False)
     config = with_layer(class_name="Lambda", config={"function": code})
     path = pack(tmp_path / "m.keras", {**parts, "config.json": config})
-    refused(model, path, "Unknown class keras.layers.Lambda", weights_too=False)
+    refused(model, path, "holds a lambda, that is program code, which is not loaded", weights_too=False)
     path = pack(tmp_path / "m.keras", {**parts, "config.json": pickle.dumps(Trap())})
     refused(model, path, "is no JSON", weights_too=False)
     path = pack(tmp_path / "m.keras", {**parts, "model.weights.h5": pickle.dumps(Trap())})

@@ -22,6 +22,7 @@ MODULES = (
     "metrics",
     "models",
     "ops",
+    "ops.image",
     "optimizers",
     "optimizers.schedules",
     "random",
@@ -60,6 +61,12 @@ MISSING = {
     "save_weights": ("max_shard_size", "there is always one file"),
     "summary": ("layer_range", "all layers are listed"),
 }
+PREPROCESSING = (
+    "CategoryEncoding CenterCrop Discretization Normalization RandomBrightness RandomContrast RandomCrop RandomFlip "
+    "RandomRotation RandomTranslation RandomZoom Rescaling Resizing"
+)
+for _name in PREPROCESSING.split():
+    MISSING[f"layers.{_name}.__call__"] = ("inputs", "as of every other layer, the parameters are those of `call`")
 # What differs otherwise, and why.
 DIFFERENT = {
     "InputSpec": "describes what the layers here need",
@@ -78,6 +85,7 @@ DIFFERENT = {
     "layers.LSTMCell.compute_output_shape": "see Layer",
     "layers.SimpleRNNCell.compute_output_shape": "see Layer",
     "layers.StackedRNNCells.compute_output_shape": "see Layer",
+    "layers.Wrapper.compute_output_shape": "see Layer",
     "layers.InputLayer.compute_output_shape": "Keras' takes nothing, unlike that of other layers",
     "Model.call": "Keras hides the parameters behind *args",
     "models.Model.call": "see Model",

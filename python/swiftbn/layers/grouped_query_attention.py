@@ -170,6 +170,10 @@ class GroupedQueryAttention(Layer):
         }
 
 
+# The name under which Keras exports it.
+GroupQueryAttention = GroupedQueryAttention
+
+
 def _split_axis(x, axis: int, extents: tuple):
     return _reshaped(x, (*x.shape[:axis], *extents, *x.shape[axis + 1 :]))
 

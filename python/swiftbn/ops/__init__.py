@@ -6,7 +6,7 @@ a loss or a differentiated function they describe the computation; on the `Keras
 a node to the model.
 """
 
-from swiftbn.ops import _operators, image  # noqa: F401  (the first gives tensors their operators)
+from swiftbn.ops import _operators  # noqa: F401  (gives tensors their operators)
 from swiftbn.ops.activation import (
     celu,
     glu,
@@ -165,3 +165,16 @@ from swiftbn.ops.shaping import (
     transpose,
     unstack,
 )
+
+
+def __getattr__(name):
+    if name != "image":
+        raise AttributeError(f"module 'swiftbn.ops' has no attribute {name!r}")
+    # Few programs need it.
+    import importlib
+
+    return importlib.import_module("swiftbn.ops.image")
+
+
+def __dir__():
+    return sorted({*globals(), "image"})
