@@ -122,7 +122,8 @@ class FunctionOperation(Operation):
         from swiftbn import ops
 
         self.__dict__.update(state)
-        self.function = getattr(ops, state["function"]).__wrapped__
+        name = state["function"]
+        self.function = getattr(ops if hasattr(ops, name) else ops.image, name).__wrapped__
 
 
 def operation(function):

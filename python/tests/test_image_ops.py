@@ -1,10 +1,12 @@
 """ops.image against loops over pixels: resizing, moving, fill modes, gradients, errors."""
 
+import pickle
+
 import numpy as np
 import pytest
 from checks import check_gradient, traced
 
-from swiftbn import KerasTensor, ops
+from swiftbn import Input, KerasTensor, Model, ops, saving
 
 RANDOM = np.random.default_rng(6)
 X = RANDOM.normal(size=(2, 5, 4, 3))
@@ -149,6 +151,18 @@ def test_affine_transform_of_few_pixels_and_of_integers():
 def test_unknown_batch():
     x = KerasTensor((None, 5, 4, 3))
     assert ops.image.resize(x, (3, 2)).shape == (None, 3, 2, 3)
+
+
+def test_models_with_image_ops_are_saved(tmp_path):
+    inputs = Input((5, 4, 3))
+    x = ops.image.resize(inputs, (3, 6), interpolation="bicubic")
+    x = ops.image.affine_transform(x, np.array([1.0, 0, 1, 0, 1, 0, 0, 0], "float32"), fill_mode="wrap")
+    model = Model(inputs, x)
+    model.save(tmp_path / "m.keras")
+    y = model.predict(X, verbose=0)
+    assert y.shape == (2, 3, 6, 3)
+    for again in (saving.load_model(tmp_path / "m.keras"), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(again.predict(X, verbose=0), y)
 
 
 BAD = [

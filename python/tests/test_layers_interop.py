@@ -337,3 +337,17 @@ def test_spectral_normalization(tmp_path):
         source.save(tmp_path / "m.keras")
         loaded = target.saving.load_model(tmp_path / "m.keras")
         np.testing.assert_allclose(loaded.predict(x, verbose=0), source.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+
+
+def test_image_ops_in_models(tmp_path):
+    x = RANDOM.uniform(size=(2, 6, 5, 3)).astype("float32")
+    moves = np.array([[0.9, 0.1, 0.4, -0.1, 1.1, -0.6, 0, 0]] * 2, "float32")
+    frameworks = [swiftbn, keras]
+    for source, target in (frameworks, frameworks[::-1]):
+        inputs = [source.Input((6, 5, 3)), source.Input((8,))]
+        outputs = source.ops.image.affine_transform(inputs[0], inputs[1], fill_mode="reflect")
+        model = source.Model(inputs, source.ops.image.resize(outputs, (4, 7), interpolation="lanczos3"))
+        model.save(tmp_path / "m.keras")
+        loaded = target.saving.load_model(tmp_path / "m.keras")
+        results = [m.predict([x, moves], verbose=0) for m in (model, loaded)]
+        np.testing.assert_allclose(*results, rtol=1e-3, atol=1e-4)

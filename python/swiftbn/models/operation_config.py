@@ -12,7 +12,8 @@ from swiftbn.operation import FunctionOperation, Node
 
 # Parameters that are given in the call; Keras keeps the others in the operation's configuration.
 _CALL_PARAMETERS = frozenset(
-    "x x1 x2 xs condition inputs kernel target output indices variable fill_value constant_values key".split()
+    "x x1 x2 xs condition inputs kernel target output indices variable fill_value constant_values key "
+    "images transform".split()
 )
 # Modules of Keras' operation classes where it is not keras.src.ops.numpy.
 _MODULES = {
@@ -23,6 +24,7 @@ _MODULES = {
     "math": "erf logsumexp rsqrt",
     "core": "cast convert_to_tensor stop_gradient unstack",
     "linalg": "norm",
+    "image": "affine_transform resize",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 _CLASS_NAMES = {"getitem": "GetItem", "abs": "Absolute"}
@@ -35,11 +37,17 @@ def _class_name(function_name: str) -> str:
 @functools.cache
 def _functions() -> dict:
     """Functions of `swiftbn.ops` that can be part of a model, by the names of Keras' classes."""
-    found = {
-        _class_name(f.__name__): f.__wrapped__ for f in vars(ops).values() if hasattr(f, "__wrapped__") and callable(f)
-    }
+    functions = [*vars(ops).values(), *vars(ops.image).values()]
+    found = {_class_name(f.__name__): f.__wrapped__ for f in functions if hasattr(f, "__wrapped__") and callable(f)}
     found["Abs"] = found["Absolute"]
     return found
+
+
+def _call_parameters(function) -> list:
+    """Names of what a call of the function is given, in order."""
+    names = [name for name in inspect.signature(function).parameters if name in _CALL_PARAMETERS]
+    # What lies outside of images is configured.
+    return [name for name in names if name != "fill_value"] if "images" in names else names
 
 
 def operation_config(operation: FunctionOperation, node: Node) -> tuple[dict, list]:
@@ -47,8 +55,9 @@ def operation_config(operation: FunctionOperation, node: Node) -> tuple[dict, li
     function = operation.function
     bound = inspect.signature(function).bind(*node.args, **{**operation.attributes, **node.kwargs})
     bound.apply_defaults()
-    call = [value for name, value in bound.arguments.items() if name in _CALL_PARAMETERS]
-    rest = {name: plain(value) for name, value in bound.arguments.items() if name not in _CALL_PARAMETERS}
+    given = _call_parameters(function)
+    call = [value for name, value in bound.arguments.items() if name in given]
+    rest = {name: plain(value) for name, value in bound.arguments.items() if name not in given}
     module = _MODULE_OF.get(function.__name__, "numpy")
     class_name = _class_name(function.__name__)
     config = {
@@ -85,8 +94,7 @@ def operation_from_config(data: dict) -> FunctionOperation:
 
 def call_arguments(operation: FunctionOperation, args: list) -> dict:
     """The arguments of a call by name, from a list without those that are in the configuration."""
-    names = [name for name in inspect.signature(operation.function).parameters if name in _CALL_PARAMETERS]
-    found = dict(zip(names, args, strict=False))
+    found = dict(zip(_call_parameters(operation.function), args, strict=False))
     if isinstance(found.get("key"), list):
         # JSON has no tuples, and x[a, b] is not x[[a, b]].
         found["key"] = tuple(found["key"])
