@@ -1,22 +1,27 @@
 """Arguments of optimizers and schedules that are out of range or not supported are errors that name them."""
 
 import pytest
+from optimizer_formulas import CASES
 
 from swiftbn import optimizers
 
 schedules = optimizers.schedules
 NAN = float("nan")
-CLASSES = [optimizers.SGD, optimizers.Adam, optimizers.AdamW, optimizers.RMSprop]
+CLASSES = list({case[0].__name__: case[0] for case in CASES}.values())
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize(
     "arguments, text",
     [
-        ({"use_ema": True}, "only use_ema=False is supported. Received: use_ema=True"),
-        ({"ema_overwrite_frequency": 5}, "only ema_overwrite_frequency=None .* ema_overwrite_frequency=5"),
-        ({"loss_scale_factor": 2.0}, r"only loss_scale_factor=None .* loss_scale_factor=2\.0"),
-        ({"gradient_accumulation_steps": 2}, "only gradient_accumulation_steps=None .* gradient_accumulation_steps=2"),
+        ({"use_ema": 1}, "use_ema to be True or False. Received: use_ema=1"),
+        ({"ema_momentum": 1.5}, r"ema_momentum to be a number >= 0.0 and <= 1.0. Received: ema_momentum=1\.5"),
+        ({"ema_overwrite_frequency": 0}, "None or an integer >= 1. Received: ema_overwrite_frequency=0"),
+        ({"ema_overwrite_frequency": 2.5}, r"None or an integer >= 1. Received: ema_overwrite_frequency=2\.5"),
+        ({"loss_scale_factor": 0}, "loss_scale_factor to be a number > 0. Received: loss_scale_factor=0"),
+        ({"loss_scale_factor": "a"}, "loss_scale_factor='a'"),
+        ({"gradient_accumulation_steps": 1}, "an integer >= 2. Received: gradient_accumulation_steps=1"),
+        ({"gradient_accumulation_steps": True}, "an integer >= 2. Received: gradient_accumulation_steps=True"),
         ({"learning_rate": -0.1}, r"learning_rate=-0\.1"),
         ({"learning_rate": NAN}, "learning_rate=nan"),
         ({"learning_rate": "fast"}, "learning_rate='fast'"),
@@ -55,7 +60,23 @@ BAD = [
     (lambda: optimizers.RMSprop(rho=2.0), r"rho=2\.0"),
     (lambda: optimizers.RMSprop(momentum=-1.0), r"momentum=-1\.0"),
     (lambda: optimizers.RMSprop(centered=None), "centered=None"),
-    (lambda: optimizers.get("nadam"), "Unknown optimizer 'nadam'.*rmsprop"),
+    (lambda: optimizers.Adagrad(initial_accumulator_value=-1), "initial_accumulator_value=-1"),
+    (lambda: optimizers.Adadelta(rho=1.5), r"Adadelta: expected rho .* rho=1\.5"),
+    (lambda: optimizers.Adamax(beta_1=1.0), r"beta_1=1\.0"),
+    (lambda: optimizers.Nadam(beta_2=1.0), r"beta_2=1\.0"),
+    (lambda: optimizers.Ftrl(learning_rate_power=0.5), r"Ftrl: expected learning_rate_power .*=0\.5"),
+    (lambda: optimizers.Ftrl(l1_regularization_strength=-1), "l1_regularization_strength=-1"),
+    (lambda: optimizers.Ftrl(l2_shrinkage_regularization_strength=-1), "l2_shrinkage_regularization_strength=-1"),
+    (lambda: optimizers.Lion(beta_1=0.0), r"Lion: expected beta_1 .* > 0. Received: beta_1=0\.0"),
+    (lambda: optimizers.Lamb(epsilon="a"), "epsilon='a'"),
+    (lambda: optimizers.Adafactor(beta_2_decay=0.5), r"beta_2_decay=0\.5"),
+    (lambda: optimizers.Adafactor(relative_step=1), "relative_step=1"),
+    (lambda: optimizers.Muon(ns_steps=1.5), r"ns_steps=1\.5"),
+    (lambda: optimizers.Muon(ns_steps=None), "ns_steps=None"),
+    (lambda: optimizers.LossScaleOptimizer("sgd"), "another optimizer. Received: inner_optimizer='sgd'"),
+    (lambda: optimizers.LossScaleOptimizer(optimizers.SGD(), 0.0), r"initial_scale=0\.0"),
+    (lambda: optimizers.LossScaleOptimizer(optimizers.SGD(), dynamic_growth_steps=0), "dynamic_growth_steps=0"),
+    (lambda: optimizers.get("newton"), "Unknown optimizer 'newton'.*rmsprop"),
     (lambda: optimizers.get(None), "Expected an optimizer.*None"),
     (lambda: optimizers.get(3), "Expected a optimizer.*3|Expected an optimizer.*3"),
     (lambda: schedules.ExponentialDecay(0.1, 0, 0.5), "ExponentialDecay: expected decay_steps .* decay_steps=0"),
@@ -69,6 +90,9 @@ BAD = [
     (lambda: schedules.CosineDecay(0.1, 5, alpha=NAN), "alpha=nan"),
     (lambda: schedules.CosineDecay(0.1, 5, warmup_target="a"), "warmup_target='a'"),
     (lambda: schedules.CosineDecay(0.1, 5, warmup_steps=None), "warmup_steps=None"),
+    (lambda: schedules.CosineDecayRestarts(0.1, 0), "CosineDecayRestarts: expected first_decay_steps .*=0"),
+    (lambda: schedules.CosineDecayRestarts(0.1, 5, t_mul=-1.0), r"t_mul=-1\.0"),
+    (lambda: schedules.CosineDecayRestarts(0.1, 5, m_mul="a"), "m_mul='a'"),
     (lambda: schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2]), "2 boundaries, 2 values"),
     (lambda: schedules.PiecewiseConstantDecay([1], [0.1, "a"]), "values='a'"),
 ]

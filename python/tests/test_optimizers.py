@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from optimizer_formulas import CASES, adam, sgd
 
 from swiftbn import Input, Sequential, Variable, constraints, layers, optimizers
 
@@ -13,49 +14,6 @@ SHAPES = [(3, 2), (4,)]
 STARTS = [RANDOM.normal(size=shape) for shape in SHAPES]
 GRADS = [[RANDOM.normal(size=shape) for shape in SHAPES] for _ in range(STEPS)]
 
-
-def sgd(w, g, state, t, lr, momentum=0.0, nesterov=False):
-    if not momentum:
-        return w - lr * g
-    state["m"] = momentum * state.get("m", 0) - lr * g
-    return w + (momentum * state["m"] - lr * g if nesterov else state["m"])
-
-
-def adam(w, g, state, t, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False):
-    state["m"] = beta_1 * state.get("m", 0) + (1 - beta_1) * g
-    state["v"] = beta_2 * state.get("v", 0) + (1 - beta_2) * g**2
-    v = state["v"]
-    if amsgrad:
-        v = state["hat"] = np.maximum(state.get("hat", 0), v)
-    return w - lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t) * state["m"] / (np.sqrt(v) + epsilon)
-
-
-def rmsprop(w, g, state, t, lr, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False):
-    state["v"] = rho * state.get("v", 0) + (1 - rho) * g**2
-    v = state["v"]
-    if centered:
-        state["a"] = rho * state.get("a", 0) + (1 - rho) * g
-        v = v - state["a"] ** 2
-    step = lr * g / np.sqrt(v + epsilon)
-    if momentum:
-        step = state["b"] = momentum * state.get("b", 0) + step
-    return w - step
-
-
-CASES = [
-    (optimizers.SGD, sgd, {}),
-    (optimizers.SGD, sgd, {"momentum": 0.8}),
-    (optimizers.SGD, sgd, {"momentum": 0.8, "nesterov": True}),
-    (optimizers.SGD, sgd, {"nesterov": True}),
-    (optimizers.Adam, adam, {}),
-    (optimizers.Adam, adam, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2}),
-    (optimizers.Adam, adam, {"beta_2": 0.3, "amsgrad": True}),
-    (optimizers.AdamW, adam, {"weight_decay": 0.0}),
-    (optimizers.RMSprop, rmsprop, {}),
-    (optimizers.RMSprop, rmsprop, {"rho": 0.6, "momentum": 0.7, "epsilon": 1e-3}),
-    (optimizers.RMSprop, rmsprop, {"centered": True, "epsilon": 1e-3}),
-    (optimizers.RMSprop, rmsprop, {"centered": True, "momentum": 0.5, "epsilon": 1e-3}),
-]
 IDS = [f"{cls.__name__} {arguments}" for cls, _, arguments in CASES]
 RATE = 0.0625  # exact in float32
 
@@ -71,8 +29,12 @@ def run(optimizer, weights=None, grads=GRADS):
     return [w.numpy() for w in weights]
 
 
+def of_formula(arguments):
+    return {name: value for name, value in arguments.items() if not name.endswith("weight_decay")}
+
+
 def expected(formula, arguments, grads=GRADS, rate=lambda step: RATE, decay=0.0):
-    arguments = {k: v for k, v in arguments.items() if k != "weight_decay"}
+    arguments = of_formula(arguments)
     weights, states = [w.copy() for w in STARTS], [{} for _ in STARTS]
     for t, step in enumerate(grads):
         for i, g in enumerate(step):
@@ -104,13 +66,14 @@ def test_weights_of_any_size(cls, formula, arguments, dtype, tolerance):
         optimizer = cls(RATE, **arguments)
         for t in (1, 2):
             optimizer.apply([gradient], [weight])
-            wanted = formula(wanted, gradient, state, t, RATE, **{k: v for k, v in arguments.items() if "_d" not in k})
+            wanted = formula(wanted, gradient, state, t, RATE, **of_formula(arguments))
         np.testing.assert_allclose(weight.numpy(), wanted, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("cls, formula, arguments", CASES, ids=IDS)
 def test_weight_decay(cls, formula, arguments):
-    optimizer = cls(RATE, **{**arguments, "weight_decay": 0.3})
+    decays = {name: 0.3 for name in ("weight_decay", "adam_weight_decay") if name in {**arguments, "weight_decay": 0}}
+    optimizer = cls(RATE, **{**arguments, **decays})
     check(run(optimizer), expected(formula, arguments, decay=0.3), 1e-10)
 
 
@@ -127,8 +90,17 @@ def test_weights_can_be_excluded_from_decay(cls, formula):
     check(found[1:], expected(formula, {})[1:], 1e-10)
     with pytest.raises(ValueError, match="built"):
         optimizer.exclude_from_weight_decay(var_list=[])
-    with pytest.raises(ValueError, match="only var_list.*var_names"):
-        cls().exclude_from_weight_decay(var_names=["bias"])
+    with pytest.raises(ValueError, match="expected var_names to be a list of strings.*var_names='bias'"):
+        cls().exclude_from_weight_decay(var_names="bias")
+
+
+@pytest.mark.parametrize("cls, formula", [(optimizers.SGD, sgd), (optimizers.AdamW, adam)])
+def test_weights_can_be_excluded_from_decay_by_name(cls, formula):
+    optimizer, weights = cls(RATE, weight_decay=0.3), variables()
+    optimizer.exclude_from_weight_decay(var_names=["bias", "[0-9]*0$"])
+    found = run(optimizer, weights)
+    check(found[:1], expected(formula, {})[:1], 1e-10)
+    check(found[1:], expected(formula, {}, decay=0.3)[1:], 1e-10)
 
 
 def length(arrays):
@@ -270,8 +242,10 @@ def test_state_that_does_not_fit_is_refused():
 
 
 def test_names():
-    for name, cls in (("sgd", "SGD"), ("adam", "Adam"), ("adamw", "AdamW"), ("rmsprop", "RMSprop")):
-        for given in (name, cls, getattr(optimizers, cls)):
+    classes = {case[0].__name__ for case in CASES}
+    assert len(classes) == 13
+    for cls in classes:
+        for given in (cls.lower(), cls, getattr(optimizers, cls)):
             assert type(optimizers.get(given)) is getattr(optimizers, cls)
     optimizer = optimizers.SGD()
     assert optimizers.get(optimizer) is optimizer

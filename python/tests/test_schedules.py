@@ -24,6 +24,13 @@ def polynomial(step, start, decay, end, power, cycle):
     return (start - end) * (1 - step / decay) ** power + end
 
 
+def restarts(step, start, length, t_mul=2.0, m_mul=1.0, alpha=0.0):
+    height = 1.0
+    while step >= length:
+        step, length, height = step - length, length * t_mul, height * m_mul
+    return start * (height * (1 - alpha) * (1 + math.cos(math.pi * step / length)) / 2 + alpha)
+
+
 CASES = [
     (schedules.ExponentialDecay(0.5, 10, 0.9), lambda s: 0.5 * 0.9 ** (s / 10)),
     (schedules.ExponentialDecay(0.5, 10, 0.9, staircase=True), lambda s: 0.5 * 0.9 ** (s // 10)),
@@ -43,6 +50,9 @@ CASES = [
         lambda s: 0.1 + 0.4 * s / 3 if s < 3 else cosine(s - 3, 0.5, 10, 0.2),
     ),
     (schedules.CosineDecay(0.1, 10, warmup_target=0.5), lambda s: cosine(s, 0.5, 10)),
+    (schedules.CosineDecayRestarts(0.5, 4), lambda s: restarts(s, 0.5, 4)),
+    (schedules.CosineDecayRestarts(0.5, 4, 1.0, 0.7, 0.1), lambda s: restarts(s, 0.5, 4, 1, 0.7, 0.1)),
+    (schedules.CosineDecayRestarts(0.5, 3, 1.5, 0.9, 0.1), lambda s: restarts(s, 0.5, 3, 1.5, 0.9, 0.1)),
 ]
 IDS = [f"{type(schedule).__name__} {number}" for number, (schedule, _) in enumerate(CASES)]
 

@@ -38,7 +38,7 @@ DEVICES = "there is one device and no automatic change of dtype"
 MISSING = {
     "KerasTensor": ("sparse ragged record_history", SPARSE),
     "Variable": ("autocast aggregation synchronization layout", DEVICES),
-    "add_variable": ("aggregation", DEVICES),
+    "add_variable": ("aggregation layout", DEVICES),
     "add_weight": ("autocast aggregation overwrite_with_gradient", DEVICES),
     "initializers.GlorotNormal": ("input_axes output_axes", FANS),
     "initializers.GlorotUniform": ("input_axes output_axes", FANS),

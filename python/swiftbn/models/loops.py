@@ -104,6 +104,7 @@ class Loops(Trainer):
                 callbacks.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            self.optimizer.finalize_variable_values(self.trainable_variables)
             callbacks.on_train_end(logs=logs)
         return self.history
 

@@ -30,19 +30,21 @@ class Step:
 
 def make_step(model, kind: str, data: Data, batch: int) -> Step:
     """Traces a step of `kind` "train", "test" or "predict" for batches of `batch` samples shaped like the data."""
-    with Trace() as trace, naming.name_scope(model.name, caller=model):
-        x, y, weights = _inputs(trace, model, data, batch)
-        if kind == "predict":
-            outputs = model(x, training=False)
-            flat = [_tensor(trace, output) for output in tree.flatten(outputs)]
-            return Step(trace.compile(flat), None, tree.map_structure(lambda _: None, outputs))
-        outputs = model(x, training=kind == "train")
-        _check_outputs(model, outputs, y)
-        loss = model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=_like(y, weights), training=kind == "train")
+    with Trace() as trace:
+        with naming.name_scope(model.name, caller=model):
+            x, y, weights = _inputs(trace, model, data, batch)
+            if kind == "predict":
+                outputs = model(x, training=False)
+                flat = [_tensor(trace, output) for output in tree.flatten(outputs)]
+                return Step(trace.compile(flat), None, tree.map_structure(lambda _: None, outputs))
+            training, sample_weight = kind == "train", _like(y, weights)
+            outputs = model(x, training=training)
+            _check_outputs(model, outputs, y)
+            loss = model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=sample_weight, training=training)
         model._loss_tracker.update_state(loss, sample_weight=float(batch))
         if kind == "train":
             _optimize(trace, model, loss)
-        results = model.compute_metrics(x, y, outputs, sample_weight=_like(y, weights))
+        results = model.compute_metrics(x, y, outputs, sample_weight=sample_weight)
         tensors = [_tensor(trace, value) for value in results.values()]
         return Step(trace.compile(tensors), list(results))
 
@@ -53,12 +55,12 @@ def _optimize(trace: Trace, model, loss) -> None:
         return
     if not isinstance(loss, Tensor):
         raise ValueError(f"Model '{model.name}': the loss does not depend on the model")
-    gradients = trace.gradients(loss, variables)
+    model.optimizer.build(variables)
+    gradients = trace.gradients(model.optimizer.scale_loss(loss), variables)
     unused = [v.path for v, gradient in zip(variables, gradients, strict=False) if gradient is None]
     if len(unused) == len(variables):
         raise ValueError(f"Model '{model.name}': the loss depends on none of the weights {', '.join(unused)}")
     used = [(gradient, v) for gradient, v in zip(gradients, variables, strict=False) if gradient is not None]
-    model.optimizer.build(variables)
     model.optimizer.apply([gradient for gradient, _ in used], [v for _, v in used])
 
 

@@ -2,12 +2,23 @@
 
 from swiftbn import _registry
 from swiftbn.optimizers import schedules
+from swiftbn.optimizers.adadelta import Adadelta
+from swiftbn.optimizers.adafactor import Adafactor
+from swiftbn.optimizers.adagrad import Adagrad
 from swiftbn.optimizers.adam import Adam, AdamW
+from swiftbn.optimizers.adamax import Adamax
 from swiftbn.optimizers.base import Optimizer
+from swiftbn.optimizers.ftrl import Ftrl
+from swiftbn.optimizers.lamb import Lamb
+from swiftbn.optimizers.lion import Lion
+from swiftbn.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from swiftbn.optimizers.muon import Muon
+from swiftbn.optimizers.nadam import Nadam
 from swiftbn.optimizers.rmsprop import RMSprop
 from swiftbn.optimizers.sgd import SGD
 
-_TABLE = _registry.by_name((Adam, AdamW, RMSprop, SGD), {"adamw": AdamW, "rmsprop": RMSprop})
+_CLASSES = (Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Muon, Nadam, RMSprop, SGD)
+_TABLE = _registry.by_name(_CLASSES, {"adamw": AdamW, "rmsprop": RMSprop})
 
 
 def get(identifier):
@@ -31,4 +42,24 @@ def deserialize(config, custom_objects=None):
     return _registry.deserialize(config, custom_objects, get)
 
 
-__all__ = ["Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "SGD",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

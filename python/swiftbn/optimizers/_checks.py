@@ -23,3 +23,13 @@ def checked_flag(optimizer, name: str, value) -> bool:
         kind = type(optimizer).__name__
         raise ValueError(f"{kind}: expected {name} to be True or False. Received: {name}={value!r}")
     return bool(value)
+
+
+def checked_count(optimizer, name: str, value, least: int) -> int | None:
+    """None, or the value as an integer; ValueError names the optimizer, the argument and its least value."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        kind = type(optimizer).__name__
+        raise ValueError(f"{kind}: expected {name} to be None or an integer >= {least}. Received: {name}={value!r}")
+    return int(value)

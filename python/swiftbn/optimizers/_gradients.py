@@ -7,6 +7,25 @@ import warnings
 from swiftbn import ops
 
 
+def matched(optimizer, grads: list, variables) -> tuple[list, list]:
+    """Gradients, and as many variables: those given, or those that the optimizer was built for.
+
+    Raises:
+        ValueError: no variables, or another number of them.
+    """
+    if variables is None:
+        if not optimizer.built:
+            raise ValueError(
+                f"Optimizer '{optimizer.name}': expected variables, or build(variables) to be called before. "
+                f"Received: {len(grads)} gradients alone"
+            )
+        variables = optimizer._trainable_variables
+    variables = list(variables)
+    if len(grads) != len(variables):
+        raise ValueError(f"Optimizer '{optimizer.name}': expected {len(variables)} gradients. Received: {len(grads)}")
+    return grads, variables
+
+
 def checked(optimizer, grads: list, variables: list) -> tuple[list, list]:
     """Gradients in their variables' dtype and these variables, without those that have no gradient.
 

@@ -67,7 +67,7 @@ class Adam(Optimizer):
         index = self._get_variable_index(variable)
         slots = [self._momentums[index], self._velocities[index]]
         hats = [self._velocity_hats[index]] if self.amsgrad else []
-        decays = self.weight_decay and id(variable) not in self._excluded
+        decays = self.weight_decay and self._use_weight_decay(variable)
         new = call(
             "adam",
             variable,

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from swiftbn import naming, ops
 from swiftbn.config import floatx
 from swiftbn.optimizers import _gradients
-from swiftbn.optimizers._checks import checked_number
+from swiftbn.optimizers._checks import checked_count, checked_flag, checked_number
+from swiftbn.optimizers._conditions import is_due, update_if
+from swiftbn.optimizers._state import OptimizerState
 from swiftbn.optimizers.schedules import LearningRateSchedule
 from swiftbn.trace import current_trace
 from swiftbn.variable import Variable
 
 
-class Optimizer:
+class Optimizer(OptimizerState):
     """Updates variables from their gradients, inside the compiled step.
 
-    A subclass makes its slots in `build` (with `add_optimizer_variables`) and updates one variable in
-    `update_step(gradient, variable, learning_rate)`.
+    A subclass makes its slots in `build` (with `add_optimizer_variables`, after calling the base class' `build`) and
+    updates one variable in `update_step(gradient, variable, learning_rate)`.
 
     Args:
         learning_rate: a number or a `LearningRateSchedule`.
         weight_decay: before each update every weight shrinks by learning_rate·weight_decay of itself.
         clipnorm: longest gradient of a variable; clipvalue: largest element of a gradient; global_clipnorm: longest
             vector of all gradients together. At most one of the three; 0 clips nothing.
-        use_ema, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps: only their defaults.
+        use_ema: whether a moving average of each weight is kept, a ← ema_momentum·a + (1 - ema_momentum)·w, and becomes
+            the weight every `ema_overwrite_frequency` updates, and by `finalize_variable_values` (as `fit` ends).
+        loss_scale_factor: what `scale_loss` multiplies the loss by, and `apply` divides gradients by.
+        gradient_accumulation_steps: number ≥ 2 of steps whose mean gradient makes one update. `iterations` counts
+            updates; schedules see the number of steps.
         name: for messages and variables' paths.
 
     Raises:
-        ValueError: a number out of range, or an argument that is not supported.
+        ValueError: a number out of range, or a learning rate that is a function of the user's.
     """
 
     def __init__(
@@ -46,30 +54,29 @@ class Optimizer:
         name=None,
     ):
         kind = type(self).__name__
-        unsupported = {
-            "use_ema": (use_ema, False),
-            "ema_overwrite_frequency": (ema_overwrite_frequency, None),
-            "loss_scale_factor": (loss_scale_factor, None),
-            "gradient_accumulation_steps": (gradient_accumulation_steps, None),
-        }
-        for argument, (value, only) in unsupported.items():
-            if value not in (only, None):
-                raise ValueError(f"{kind}: only {argument}={only} is supported. Received: {argument}={value!r}")
+        self._variables: list[Variable] = []
         clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         for argument, value in {"weight_decay": weight_decay, **clipping}.items():
             setattr(self, argument, None if value is None else checked_number(self, argument, value))
         if sum(value is not None for value in clipping.values()) > 1:
             raise ValueError(f"{kind}: expected at most one of {', '.join(clipping)}. Received: {clipping}")
+        self.use_ema = checked_flag(self, "use_ema", use_ema)
+        self.ema_momentum = checked_number(self, "ema_momentum", ema_momentum, 0.0, 1.0, open_high=False)
+        self.ema_overwrite_frequency = checked_count(self, "ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        if loss_scale_factor is not None and not checked_number(self, "loss_scale_factor", loss_scale_factor) > 0:
+            raise ValueError(f"{kind}: expected loss_scale_factor to be a number > 0. Received: {loss_scale_factor=}")
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = checked_count(
+            self, "gradient_accumulation_steps", gradient_accumulation_steps, 2
+        )
         self.name = name or naming.auto_name(kind)
-        self.ema_momentum = ema_momentum
         self.built = False
         self._excluded: set[int] = set()
+        self._excluded_names: re.Pattern | None = None
         self._index: dict[int, int] = {}
         self._trainable_variables: list[Variable] = []
-        self._variables: list[Variable] = []
         with naming.name_scope(self.name, caller=self):
             self._iterations = Variable(np.array(0, "int64"), dtype="int64", trainable=False, name="iteration")
-            self._variables.append(self._iterations)
             if isinstance(learning_rate, LearningRateSchedule):
                 self._learning_rate = learning_rate
             elif callable(learning_rate):
@@ -82,19 +89,15 @@ class Optimizer:
                 self._learning_rate = Variable(
                     np.array(rate, floatx()), dtype=floatx(), trainable=False, name="learning_rate"
                 )
-                self._variables.append(self._learning_rate)
 
     # State
 
     @property
-    def iterations(self) -> Variable:
+    def iterations(self):
         """Number of updates so far."""
+        if self.gradient_accumulation_steps:
+            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
         return self._iterations
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The state, in Keras' order: iteration, learning rate, slots."""
-        return list(self._variables)
 
     @property
     def learning_rate(self):
@@ -117,15 +120,14 @@ class Optimizer:
         """Takes the variables to train; later calls check that they are the same."""
         variables = list(variables)
         if self.built:
-            unknown = [v.path for v in variables if id(v) not in self._index]
-            if unknown:
-                raise ValueError(
-                    f"Optimizer '{self.name}' was built for other variables. Received: {', '.join(unknown)}; "
-                    "compile the model again after changing what is trainable"
-                )
+            self._check_variables_are_known(variables)
             return
         self._trainable_variables = variables
         self._index = {id(variable): index for index, variable in enumerate(variables)}
+        if self.use_ema:
+            self._averages = self.add_optimizer_variables(variables, "average")
+        if self.gradient_accumulation_steps:
+            self._accumulated_gradients = self.add_optimizer_variables(variables, "gradient_accumulator")
         with naming.name_scope(self.name, caller=self):
             self._make_slots(variables)
         self.built = True
@@ -133,51 +135,43 @@ class Optimizer:
     def _make_slots(self, variables) -> None:
         """Makes the variables that hold the optimizer's memory of each weight."""
 
-    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros") -> Variable:
-        """A slot of the shape and dtype of a weight, named after it."""
-        slot = Variable(
-            initializer,
-            shape=reference_variable.shape,
-            dtype=reference_variable.dtype,
-            trainable=False,
-            name=f"{reference_variable.path.replace('/', '_')}_{name}",
-        )
-        self._variables.append(slot)
-        return slot
-
-    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
-        """Slots for each variable: a list for one name, a tuple of lists for several, made weight by weight.
-
-        There is one initializer for all, or one for each name.
-        """
-        single = isinstance(name, str)
-        names = [name] if single else list(name)
-        several = isinstance(initializer, (list, tuple))
-        initializers = list(initializer) if several else [initializer] * len(names)
-        if len(initializers) != len(names):
+    def _check_variables_are_known(self, variables) -> None:
+        unknown = [v.path for v in variables if id(v) not in self._index]
+        if unknown:
             raise ValueError(
-                f"add_optimizer_variables: expected {len(names)} initializers. Received: {len(initializers)}"
+                f"Optimizer '{self.name}' was built for other variables. Received: {', '.join(unknown)}; "
+                "compile the model again after changing what is trainable"
             )
-        slots: tuple = tuple([] for _ in names)
-        for variable in trainable_variables:
-            for place, each, first in zip(slots, names, initializers, strict=True):
-                place.append(self.add_variable_from_reference(variable, each, first))
-        return slots[0] if single else slots
-
-    def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:
-        """Weights that `weight_decay` leaves alone, by object; to be called before the optimizer is built."""
-        if self.built:
-            raise ValueError(
-                f"Optimizer '{self.name}' is built; expected exclude_from_weight_decay() to be called before"
-            )
-        if var_names is not None:
-            raise ValueError("exclude_from_weight_decay: only var_list is supported. Received: var_names")
-        self._excluded = {id(variable) for variable in var_list or []}
 
     def _get_variable_index(self, variable) -> int:
         return self._index[id(variable)]
 
+    def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:
+        """Weights that `weight_decay` leaves alone; to be called before the optimizer is built.
+
+        Args:
+            var_list: the variables themselves.
+            var_names: regular expressions, of which one is found in a variable's name.
+        """
+        if self.built:
+            raise ValueError(
+                f"Optimizer '{self.name}' is built; expected exclude_from_weight_decay() to be called before"
+            )
+        if isinstance(var_names, str) or not all(isinstance(name, str) for name in var_names or []):
+            raise ValueError(f"exclude_from_weight_decay: expected var_names to be a list of strings. {var_names=}")
+        self._excluded = {id(variable) for variable in var_list or []}
+        self._excluded_names = re.compile("|".join(var_names)) if var_names else None
+
+    def _use_weight_decay(self, variable) -> bool:
+        if id(variable) in self._excluded:
+            return False
+        return self._excluded_names is None or self._excluded_names.search(variable.name) is None
+
     # Updates
+
+    def scale_loss(self, loss):
+        """The loss whose gradients `apply` takes: times `loss_scale_factor`."""
+        return loss if self.loss_scale_factor is None else ops.multiply(loss, self.loss_scale_factor)
 
     def apply(self, grads, trainable_variables=None) -> None:
         """Updates variables from their gradients, then applies constraints and counts the step.
@@ -190,37 +184,49 @@ class Optimizer:
         grads = list(grads)
         if not grads:
             return
-        if trainable_variables is None:
-            if not self.built:
-                raise ValueError(
-                    f"Optimizer '{self.name}': expected variables, or build(variables) to be called before. "
-                    f"Received: {len(grads)} gradients alone"
-                )
-            trainable_variables = self._trainable_variables
-        trainable_variables = list(trainable_variables)
-        if len(grads) != len(trainable_variables):
-            raise ValueError(
-                f"Optimizer '{self.name}': expected {len(trainable_variables)} gradients. Received: {len(grads)}"
-            )
-        self.build(trainable_variables)
-        grads, trainable_variables = _gradients.checked(self, grads, trainable_variables)
-        grads = _gradients.clipped(self, grads)
-        rate = self.learning_rate
-        for variable in trainable_variables:
-            if self.weight_decay and id(variable) not in self._excluded and not self._decays_in_update:
-                factor = ops.subtract(1.0, ops.multiply(ops.cast(rate, variable.dtype), self.weight_decay))
-                variable.assign(ops.multiply(variable, factor))
-        for gradient, variable in zip(grads, trainable_variables, strict=True):
-            self.update_step(gradient, variable, ops.cast(rate, variable.dtype))
-        for variable in trainable_variables:
+        grads, variables = _gradients.matched(self, grads, trainable_variables)
+        if not self.built:
+            with naming.name_scope(self.name, caller=self):
+                self.build(variables)
+        self._check_variables_are_known(variables)
+        grads, variables = _gradients.checked(self, grads, variables)
+        if self.loss_scale_factor is not None:
+            grads = [ops.divide(g, self.loss_scale_factor) for g in grads]
+        if self.gradient_accumulation_steps:
+            self._accumulate(grads, variables)
+        else:
+            self._update(grads, variables)
+        if self.use_ema:
+            self._average()
+        for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
         self._iterations.assign(ops.add(self._iterations, np.array(1, "int64")))
 
-    def apply_gradients(self, grads_and_vars) -> None:
-        """The same from pairs (gradient, variable)."""
+    def apply_gradients(self, grads_and_vars):
+        """The same from pairs (gradient, variable); returns the counter of steps."""
         grads, variables = zip(*grads_and_vars, strict=True)
         self.apply(grads, variables)
+        return self._iterations
+
+    def _update(self, grads, variables) -> None:
+        grads = _gradients.clipped(self, grads)
+        self._apply_weight_decay(variables)
+        self._backend_update_step(grads, variables, self.learning_rate)
+
+    def _apply_weight_decay(self, variables) -> None:
+        if self.weight_decay and not self._decays_in_update:
+            self._decay([v for v in variables if self._use_weight_decay(v)], self.weight_decay)
+
+    def _decay(self, variables, amount: float) -> None:
+        rate = self.learning_rate
+        for variable in variables:
+            factor = ops.subtract(1.0, ops.multiply(ops.cast(rate, variable.dtype), amount))
+            variable.assign(ops.multiply(variable, factor))
+
+    def _backend_update_step(self, grads, variables, learning_rate) -> None:
+        for gradient, variable in zip(grads, variables, strict=True):
+            self.update_step(gradient, variable, ops.cast(learning_rate, variable.dtype))
 
     _decays_in_update = False
 
@@ -229,35 +235,42 @@ class Optimizer:
 
     def _step_number(self, dtype: str):
         """The number of this update, counted from 1."""
-        return ops.add(ops.cast(self._iterations, dtype), 1.0)
+        return ops.add(ops.cast(self.iterations, dtype), 1.0)
+
+    def _accumulate(self, grads, variables) -> None:
+        """Adds gradients up; every `gradient_accumulation_steps`-th step updates by their mean and begins anew."""
+        steps = self.gradient_accumulation_steps
+        due = is_due(self._iterations, steps)
+        sums = {
+            self._get_variable_index(v): ops.add(self._accumulated_gradients[self._get_variable_index(v)], g)
+            for g, v in zip(grads, variables, strict=True)
+        }
+        mean = [ops.divide(total, float(steps)) for total in sums.values()]
+        update_if(due, lambda: self._update(mean, variables), [*variables, *self.variables])
+        for index, accumulator in enumerate(self._accumulated_gradients):
+            accumulator.assign(ops.where(due, 0.0, sums.get(index, accumulator)))
+
+    def _average(self) -> None:
+        started = ops.not_equal(self.iterations, 0)
+        for variable, average in zip(self._trainable_variables, self._averages, strict=True):
+            momentum = ops.multiply(ops.cast(started, variable.dtype), self.ema_momentum)
+            average.assign(momentum * average + (1.0 - momentum) * variable)
+        if self.ema_overwrite_frequency:
+            due, weights = is_due(self.iterations, self.ema_overwrite_frequency), self._trainable_variables
+            update_if(due, lambda: self._overwrite(weights), weights)
+
+    def _overwrite(self, variables) -> None:
+        for variable in variables:
+            variable.assign(self._averages[self._get_variable_index(variable)])
+
+    def finalize_variable_values(self, var_list) -> None:
+        """At the end of training: with `use_ema` the variables take their moving averages."""
+        if self.use_ema and self.built:
+            var_list = list(var_list)
+            self._check_variables_are_known(var_list)
+            self._overwrite(var_list)
 
     # Configuration
-
-    def save_own_variables(self, store) -> None:
-        """Puts the state into a dict-like store under "0", "1", …"""
-        for index, variable in enumerate(self.variables):
-            store[str(index)] = variable.numpy()
-
-    def load_own_variables(self, store) -> None:
-        """Takes the state from a store that `save_own_variables` filled.
-
-        Raises:
-            ValueError: another number of variables or another shape; nothing is changed then.
-        """
-        variables = self.variables
-        if len(store.keys()) != len(variables):
-            raise ValueError(
-                f"Optimizer '{self.name}' has {len(variables)} variables. Received: {len(store.keys())} in the file"
-            )
-        values = [np.asarray(store[str(index)]) for index in range(len(variables))]
-        for variable, value in zip(variables, values, strict=True):
-            if value.shape != variable.shape:
-                raise ValueError(
-                    f"Optimizer '{self.name}': expected {variable.path} of shape {variable.shape}. "
-                    f"Received: shape {value.shape}"
-                )
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
 
     def get_config(self) -> dict:
         from swiftbn.saving import serialize_keras_object
@@ -268,15 +281,7 @@ class Optimizer:
             "learning_rate": serialize_keras_object(rate)
             if isinstance(rate, LearningRateSchedule)
             else (float(rate) if current_trace() is None else float(rate._view)),
-            "weight_decay": self.weight_decay,
-            "clipnorm": self.clipnorm,
-            "global_clipnorm": self.global_clipnorm,
-            "clipvalue": self.clipvalue,
-            "use_ema": False,
-            "ema_momentum": self.ema_momentum,
-            "ema_overwrite_frequency": None,
-            "loss_scale_factor": None,
-            "gradient_accumulation_steps": None,
+            **{name: getattr(self, name) for name in _OPTIONS},
         }
 
     @classmethod
@@ -287,3 +292,16 @@ class Optimizer:
 
             config["learning_rate"] = deserialize_keras_object(config["learning_rate"], custom_objects=custom_objects)
         return cls(**config)
+
+
+_OPTIONS = (
+    "weight_decay",
+    "clipnorm",
+    "global_clipnorm",
+    "clipvalue",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)

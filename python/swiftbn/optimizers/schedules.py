@@ -201,9 +201,67 @@ class CosineDecay(LearningRateSchedule):
         }
 
 
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half a cosine from the initial rate to alpha times it, again and again.
+
+    Each period is `t_mul` times as long as the one before, and begins with `m_mul` times its rate.
+    Loshchilov & Hutter 2017 (arXiv 1608.03983).
+    """
+
+    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="SGDRDecay"):
+        self.initial_learning_rate = _finite(self, "initial_learning_rate", initial_learning_rate)
+        self.first_decay_steps = _positive(self, "first_decay_steps", first_decay_steps)
+        self._t_mul = _positive(self, "t_mul", t_mul)
+        self._m_mul = _positive(self, "m_mul", m_mul)
+        self.alpha = _finite(self, "alpha", alpha)
+        self.name = name
+
+    def _period(self, progress) -> tuple:
+        """The number of whole periods in `progress` first ones, and the part of the present period that is over."""
+        growth = float(self._t_mul)
+        if growth == 1.0:
+            period = ops.floor(progress)
+            return period, ops.subtract(progress, period)
+        scaled = ops.add(ops.multiply(progress, growth - 1.0), 1.0)
+        period = ops.floor(ops.divide(ops.log(scaled), math.log(growth)))
+        # A logarithm that is an ulp too small would put off a restart by a step.
+        period = ops.add(period, ops.cast(ops.greater_equal(self._part(progress, period), 1.0), period.dtype))
+        return period, self._part(progress, period)
+
+    def _part(self, progress, period):
+        growth = float(self._t_mul)
+        length = ops.power(growth, period)
+        over = ops.divide(ops.subtract(length, 1.0), growth - 1.0)
+        return ops.divide(ops.subtract(progress, over), length)
+
+    def __call__(self, step):
+        period, part = self._period(ops.divide(_number(step), float(self.first_decay_steps)))
+        cosine = ops.multiply(ops.add(ops.cos(ops.multiply(part, math.pi)), 1.0), 0.5)
+        height = ops.multiply(ops.power(float(self._m_mul), period), 1.0 - self.alpha)
+        decayed = ops.add(ops.multiply(height, cosine), float(self.alpha))
+        return ops.multiply(decayed, float(self.initial_learning_rate))
+
+    def get_config(self) -> dict:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "first_decay_steps": self.first_decay_steps,
+            "t_mul": self._t_mul,
+            "m_mul": self._m_mul,
+            "alpha": self.alpha,
+            "name": self.name,
+        }
+
+
 _TABLE = {
     cls.__name__: cls
-    for cls in (CosineDecay, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)
+    for cls in (
+        CosineDecay,
+        CosineDecayRestarts,
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+    )
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from swiftbn._registry import snake_case
 from swiftbn.layers.layer import Layer
 from swiftbn.optimizers.base import Optimizer
+from swiftbn.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from swiftbn.random import SeedGenerator
 from swiftbn.saving.datasets import arrays, open_group
 
@@ -24,6 +25,8 @@ def walk(saveable, path: str = "", seen: set | None = None):
         return
     seen.add(id(saveable))
     yield path, saveable
+    if isinstance(saveable, LossScaleOptimizer):
+        yield from walk(saveable.inner_optimizer, f"{path}/inner_optimizer", seen)
     if isinstance(saveable, (Optimizer, SeedGenerator)):
         return
     for name, child in _children(saveable):
