@@ -207,6 +207,11 @@ struct ElementwiseBinaryTests {
         case .remainder: return b == 0 ? 0 : a &- floorDivide(a, b) &* b
         case .maximum: return Swift.max(a, b)
         case .minimum: return Swift.min(a, b)
+        case .and: return a & b
+        case .or: return a | b
+        case .xor: return a ^ b
+        case .leftShift: return b < 0 || b >= I.bitWidth ? 0 : a << b
+        case .rightShift: return b < 0 || b >= I.bitWidth ? (a < 0 ? 0 &- 1 : 0) : a >> b
         }
       }
       #expect(out == expected, "\(op) \(I.self)")

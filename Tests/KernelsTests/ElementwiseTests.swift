@@ -24,6 +24,7 @@ private func reference(_ op: UnaryOperation, _ x: Double) -> Double {
   case .erf: return Glibc.erf(x)
   case .sin: return Glibc.sin(x)
   case .cos: return Glibc.cos(x)
+  case .arctan: return Glibc.atan(x)
   case .floor: return x.rounded(.down)
   case .ceil: return x.rounded(.up)
   case .round: return x.rounded(.toNearestOrEven)

@@ -7,7 +7,7 @@ import Testing
 struct GradientTests {
   @Test(arguments: [
     "negative", "abs", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "tanh", "sigmoid",
-    "relu", "softplus", "silu", "erf", "sin", "cos",
+    "relu", "softplus", "silu", "erf", "sin", "cos", "arctan",
   ])
   func unary(name: String) throws {
     let isPositive = ["sqrt", "rsqrt", "reciprocal", "log", "log1p"].contains(name)

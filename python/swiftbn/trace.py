@@ -90,6 +90,29 @@ class Trace:
         self._current[id(variable)] = value
         self._assigned[id(variable)] = (variable, value)
 
+    def branches(self, *functions) -> tuple[list, dict]:
+        """What each function returns, and for each variable that one of them assigns its value behind each of them.
+
+        Each begins with the values from before; afterwards the variables have these values again.
+        """
+        current, assigned = dict(self._current), dict(self._assigned)
+        results, behind = [], []
+        for function in functions:
+            self._current, self._assigned = dict(current), dict(assigned)
+            results.append(function())
+            behind.append(self._assigned)
+        self._current, self._assigned = current, assigned
+        changed = {}
+        for branch in behind:
+            for key, (variable, value) in branch.items():
+                if assigned.get(key, (None, None))[1] is not value:
+                    changed[key] = variable
+        values = {
+            variable: [branch[key][1] if key in branch else self.variable(variable) for branch in behind]
+            for key, variable in changed.items()
+        }
+        return results, values
+
     @property
     def assigned_variables(self) -> list:
         return [variable for variable, _ in self._assigned.values()]

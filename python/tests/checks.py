@@ -13,7 +13,8 @@ def traced(function, *arrays):
     with Trace() as trace:
         inputs = [trace.input(f"x{i}", a.shape, a.dtype.name) for i, a in enumerate(arrays)]
         results = function(*inputs)
-        program = trace.compile(tree.flatten(results))
+        # What does not depend on the inputs may have been computed at once.
+        program = trace.compile([trace.constant(r) if isinstance(r, np.ndarray) else r for r in tree.flatten(results)])
     return tree.pack_as(results, program.run(arrays))
 
 

@@ -9,6 +9,22 @@ extension Operation {
   }
 }
 
+extension Operation {
+  fileprivate func lowerInteger(
+    _ operation: IntegerOperation, _ a: Operand, _ b: Operand, _ out: Operand, _ shape: Broadcast
+  ) throws -> Step {
+    func make<T: FixedWidthInteger & BitwiseCopyable>(_ t: T.Type) -> Step {
+      { binaryInteger(operation, $0.read(a, as: T.self), $0.read(b), $0.write(out), shape) }
+    }
+    switch a.type.dtype {
+    case .int32: return make(Int32.self)
+    case .uint32: return make(UInt32.self)
+    case .int64: return make(Int64.self)
+    case let other: throw Failure.type("\(name): inputs have dtype \(other), expected numbers of 4 or 8 bytes")
+    }
+  }
+}
+
 /// Operands that have the result's own shape may give it their memory.
 private func sameShapePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] {
   inputs.indices.filter { inputs[$0] == outputs[0] }.map { ($0, 0) }
@@ -29,15 +45,7 @@ extension Binary: Lowerable {
     guard let operation = integerKernel else {
       throw Failure.type("\(name): inputs have dtype \(a.type.dtype), expected float32 or float64")
     }
-    func makeInteger<T: FixedWidthInteger & BitwiseCopyable>(_ t: T.Type) -> Step {
-      { binaryInteger(operation, $0.read(a, as: T.self), $0.read(b), $0.write(out), shape) }
-    }
-    switch a.type.dtype {
-    case .int32: return makeInteger(Int32.self)
-    case .uint32: return makeInteger(UInt32.self)
-    case .int64: return makeInteger(Int64.self)
-    case let other: throw Failure.type("\(name): inputs have dtype \(other), expected numbers of 4 or 8 bytes")
-    }
+    return try lowerInteger(operation, a, b, out, shape)
   }
 
   private var integerKernel: IntegerOperation? {
@@ -65,6 +73,25 @@ extension Binary: Lowerable {
     case .floorDivide: .floorDivide
     case .remainder: .remainder
     }
+  }
+}
+
+extension Bitwise: Lowerable {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] {
+    sameShapePairs(inputs, outputs)
+  }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (a, b, out) = (c.inputs[0], c.inputs[1], c.y)
+    let operation: IntegerOperation =
+      switch kind {
+      case .and: .and
+      case .or: .or
+      case .xor: .xor
+      case .leftShift: .leftShift
+      case .rightShift: .rightShift
+      }
+    return try lowerInteger(operation, a, b, out, broadcast(a, b, out))
   }
 }
 

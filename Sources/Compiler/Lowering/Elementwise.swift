@@ -34,6 +34,7 @@ extension Unary: Lowerable {
     case .erf: .erf
     case .sin: .sin
     case .cos: .cos
+    case .arctan: .arctan
     case .floor: .floor
     case .ceil: .ceil
     case .round: .round

@@ -37,6 +37,9 @@ extension Operation {
     case let op as SoftmaxCrossEntropyGradient where op.isSparse: (2, inputs[1].shape.dims.last ?? 0)
     case let op as Take: (1, inputs[0].shape[op.axis < 0 ? op.axis + inputs[0].shape.rank : op.axis])
     case let op as TakeGradient: (1, inputs[2].shape[op.axis < 0 ? op.axis + inputs[2].shape.rank : op.axis])
+    case let op as TakeAlong: (1, inputs[0].shape[op.axis < 0 ? op.axis + inputs[0].shape.rank : op.axis])
+    case let op as TakeAlongGradient: (1, inputs[2].shape[op.axis < 0 ? op.axis + inputs[2].shape.rank : op.axis])
+    case is Scatter, is ScatterSetGradient: (1, inputs[0].shape[0])
     default: nil
     }
   }
@@ -74,7 +77,7 @@ struct IndexCheck: Lowerable {
     func check<I: FixedWidthInteger>(_ memory: Memory, _ type: I.Type) throws {
       let indices = memory.read(x, as: I.self)
       for position in 0..<x.count where indices[position] < 0 || indices[position] >= limit {
-        let what = user.hasPrefix("take") ? "index" : "label"
+        let what = user.hasPrefix("take") || user.hasPrefix("scatter") ? "index" : "label"
         throw Failure.value(
           "\(user): \(what) \(indices[position]) at position \(position) is out of range, expected 0..\(limit - 1)")
       }

@@ -4,7 +4,7 @@ import Tensor
 public struct Unary: Operation {
   public enum Kind: String, CaseIterable {
     case negative, abs, sign, square, sqrt, rsqrt, reciprocal, exp, expm1, log, log1p, tanh, sigmoid, relu, softplus
-    case silu, erf, sin, cos, floor, ceil, round
+    case silu, erf, sin, cos, arctan, floor, ceil, round
   }
 
   public let kind: Kind
@@ -47,6 +47,7 @@ public struct Unary: Operation {
       return [try g.multiply(dy, g.scale(bell, 1.128_379_167_095_512_6))]
     case .sin: return [try g.multiply(dy, g.unary(.cos, x))]
     case .cos: return [try g.negative(g.multiply(dy, g.unary(.sin, x)))]
+    case .arctan: return [try g.divide(dy, g.plus(g.unary(.square, x), g.scalar(1, like: x)))]
     }
   }
 }

@@ -1,6 +1,6 @@
 /// Functions of two integer arrays. Division and remainder round towards minus infinity, as Python's `//` and `%`.
 public enum IntegerOperation: UInt8, CaseIterable, Sendable {
-  case add, subtract, multiply, floorDivide, remainder, maximum, minimum
+  case add, subtract, multiply, floorDivide, remainder, maximum, minimum, and, or, xor, leftShift, rightShift
 }
 
 enum IntegerFunctions {
@@ -44,6 +44,34 @@ enum IntegerFunctions {
   }
 }
 
+extension IntegerFunctions {
+  struct And<Input: FixedWidthInteger & BitwiseCopyable>: ElementFunction {
+    @inline(__always) func callAsFunction(_ a: Input, _ b: Input) -> Input { a & b }
+  }
+
+  struct Or<Input: FixedWidthInteger & BitwiseCopyable>: ElementFunction {
+    @inline(__always) func callAsFunction(_ a: Input, _ b: Input) -> Input { a | b }
+  }
+
+  struct Xor<Input: FixedWidthInteger & BitwiseCopyable>: ElementFunction {
+    @inline(__always) func callAsFunction(_ a: Input, _ b: Input) -> Input { a ^ b }
+  }
+
+  /// 0 for a shift by all bits or more, or by a negative number, as in NumPy.
+  struct LeftShift<Input: FixedWidthInteger & BitwiseCopyable>: ElementFunction {
+    @inline(__always) func callAsFunction(_ a: Input, _ b: Input) -> Input {
+      b >= 0 && b < Input.bitWidth ? a &<< b : 0
+    }
+  }
+
+  /// The sign alone remains of a shift by all bits or more, or by a negative number, as in NumPy.
+  struct RightShift<Input: FixedWidthInteger & BitwiseCopyable>: ElementFunction {
+    @inline(__always) func callAsFunction(_ a: Input, _ b: Input) -> Input {
+      b >= 0 && b < Input.bitWidth ? a &>> b : (a < 0 ? 0 &- 1 : 0)
+    }
+  }
+}
+
 /// `out = op(a, b)` on integers, broadcasting; results wrap on overflow, division by zero gives 0, as in NumPy. An
 /// operand that has the output's shape may equal `out`.
 @_specialize(where T == Int32)
@@ -62,5 +90,10 @@ public func binaryInteger<T: FixedWidthInteger & BitwiseCopyable>(
   case .remainder: runBroadcast(ElementKernel(f: F.Remainder<T>()), a, b, out, broadcast)
   case .maximum: runBroadcast(ElementKernel(f: F.Maximum<T>()), a, b, out, broadcast)
   case .minimum: runBroadcast(ElementKernel(f: F.Minimum<T>()), a, b, out, broadcast)
+  case .and: runBroadcast(ElementKernel(f: F.And<T>()), a, b, out, broadcast)
+  case .or: runBroadcast(ElementKernel(f: F.Or<T>()), a, b, out, broadcast)
+  case .xor: runBroadcast(ElementKernel(f: F.Xor<T>()), a, b, out, broadcast)
+  case .leftShift: runBroadcast(ElementKernel(f: F.LeftShift<T>()), a, b, out, broadcast)
+  case .rightShift: runBroadcast(ElementKernel(f: F.RightShift<T>()), a, b, out, broadcast)
   }
 }

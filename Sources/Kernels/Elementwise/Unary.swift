@@ -3,7 +3,7 @@ import Parallel
 /// Functions of one floating-point array. `round` rounds half to even.
 public enum UnaryOperation: UInt8, CaseIterable, Sendable {
   case negative, abs, sign, square, sqrt, rsqrt, reciprocal, exp, expm1, log, log1p, tanh, sigmoid, relu, softplus, silu
-  case erf, sin, cos, floor, ceil, round
+  case erf, sin, cos, arctan, floor, ceil, round
 }
 
 /// `y[i] = op(x[i])` for `0 ≤ i < n`; y may equal x.
@@ -35,6 +35,7 @@ public func unary<T: KernelScalar>(
   case .erf: parallelMap(F.Erf<T>(), x, y, n)
   case .sin: parallelMap(F.Sin<T>(), x, y, n)
   case .cos: parallelMap(F.Cos<T>(), x, y, n)
+  case .arctan: parallelMap(F.Arctan<T>(), x, y, n)
   case .floor: parallelMap(F.Floor<T>(), x, y, n)
   case .ceil: parallelMap(F.Ceil<T>(), x, y, n)
   case .round: parallelMap(F.Round<T>(), x, y, n)

@@ -112,6 +112,14 @@ enum UnaryFunctions {
     }
   }
 
+  struct Arctan<Scalar: KernelScalar>: UnaryFunction {
+    @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector {
+      var y = x
+      for lane in 0..<Scalar.Vector.scalarCount { y[lane] = Scalar(atan(Double(x[lane]))) }
+      return y
+    }
+  }
+
   struct Floor<Scalar: KernelScalar>: UnaryFunction {
     @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector { x.rounded(.down) }
   }

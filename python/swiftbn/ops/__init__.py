@@ -20,6 +20,44 @@ from swiftbn.ops.activation import (
     tanh_shrink,
     threshold,
 )
+from swiftbn.ops.arranging import (
+    append,
+    array_split,
+    dsplit,
+    dstack,
+    fliplr,
+    flipud,
+    hsplit,
+    hstack,
+    meshgrid,
+    roll,
+    rot90,
+    select,
+    vander,
+    vsplit,
+    vstack,
+)
+from swiftbn.ops.bitwise import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    left_shift,
+    right_shift,
+)
+from swiftbn.ops.control import (
+    associative_scan,
+    cond,
+    fori_loop,
+    map,
+    scan,
+    switch,
+    vectorized_map,
+    while_loop,
+)
 from swiftbn.ops.creation import (
     arange,
     array,
@@ -40,6 +78,14 @@ from swiftbn.ops.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
     sparse_categorical_crossentropy,
+)
+from swiftbn.ops.cumulative import (
+    cumprod,
+    cumsum,
+    diff,
+    nancumprod,
+    nancumsum,
+    trapezoid,
 )
 from swiftbn.ops.einsum import einsum
 from swiftbn.ops.elementwise import (
@@ -96,8 +142,36 @@ from swiftbn.ops.elementwise import (
     true_divide,
     where,
 )
-from swiftbn.ops.indexing import getitem
+from swiftbn.ops.indexing import get_item, getitem
 from swiftbn.ops.linear import dot, matmul, outer, tensordot, vdot
+from swiftbn.ops.matrices import (
+    cdist,
+    corrcoef,
+    correlate,
+    cross,
+    diag,
+    diagflat,
+    diagonal,
+    inner,
+    kron,
+    trace,
+    tri,
+    tril,
+    triu,
+)
+from swiftbn.ops.nan_reductions import (
+    average,
+    nanargmax,
+    nanargmin,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+    ptp,
+)
 from swiftbn.ops.nn import (
     average_pool,
     batch_normalization,
@@ -123,6 +197,7 @@ from swiftbn.ops.nn import (
     softsign,
     swish,
 )
+from swiftbn.ops.normalization import layer_normalization, psnr, rms_normalization
 from swiftbn.ops.reduction import (
     all,
     amax,
@@ -141,6 +216,18 @@ from swiftbn.ops.reduction import (
     std,
     sum,
     var,
+)
+from swiftbn.ops.scatter import (
+    scatter,
+    scatter_update,
+    segment_max,
+    segment_min,
+    segment_prod,
+    segment_sum,
+    slice,
+    slice_update,
+    take_along_axis,
+    unravel_index,
 )
 from swiftbn.ops.shaping import (
     broadcast_to,
@@ -164,6 +251,80 @@ from swiftbn.ops.shaping import (
     tile,
     transpose,
     unstack,
+)
+from swiftbn.ops.sorting import (
+    argpartition,
+    argsort,
+    bincount,
+    digitize,
+    histogram,
+    in_top_k,
+    isin,
+    median,
+    nanmedian,
+    nanpercentile,
+    nanquantile,
+    percentile,
+    quantile,
+    searchsorted,
+    sort,
+    top_k,
+)
+from swiftbn.ops.special import (
+    allclose,
+    cbrt,
+    conj,
+    conjugate,
+    copy,
+    erfc,
+    erfinv,
+    exp2,
+    fabs,
+    fmax,
+    fmin,
+    fmod,
+    heaviside,
+    imag,
+    isclose,
+    isneginf,
+    isposinf,
+    isreal,
+    ldexp,
+    logaddexp,
+    logaddexp2,
+    nan_to_num,
+    real,
+    saturate_cast,
+    signbit,
+    sinc,
+    trunc,
+)
+from swiftbn.ops.trigonometry import (
+    angle,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cosh,
+    deg2rad,
+    hypot,
+    rad2deg,
+    sinh,
+)
+from swiftbn.ops.windows import (
+    bartlett,
+    blackman,
+    dtype,
+    empty,
+    empty_like,
+    geomspace,
+    hamming,
+    hanning,
+    kaiser,
+    logspace,
 )
 
 

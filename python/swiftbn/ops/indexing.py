@@ -54,6 +54,9 @@ def getitem(x, key):
     return x
 
 
+get_item = getitem
+
+
 def _index(index: int, extent: int | None, axis: int) -> int:
     if extent is None:
         if index < 0:
