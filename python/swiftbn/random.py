@@ -10,9 +10,10 @@ from swiftbn import naming
 from swiftbn._checks import finite, integer
 from swiftbn.dtypes import COMPUTING_DTYPES, INT_DTYPES, standardize_dtype
 from swiftbn.ops._dispatch import call, dtype_of, normalize_axis, resolve, to_dtype, to_float
-from swiftbn.ops.elementwise import add, floor, multiply
+from swiftbn.ops.elementwise import add, floor, log, multiply, negative
+from swiftbn.ops.reduction import argmax
+from swiftbn.ops.shaping import expand_dims, take
 from swiftbn.ops.shaping import shape as shape_of
-from swiftbn.ops.shaping import take
 from swiftbn.variable import Variable
 
 _global_generator = None
@@ -145,6 +146,29 @@ def randint(shape, minval: int, maxval: int, dtype="int32", seed=None):
     if standard not in INT_DTYPES:
         raise ValueError(f"randint: expected dtype to be one of {', '.join(INT_DTYPES)}. Received: dtype={dtype!r}")
     return to_dtype(floor(uniform(shape, low, high, "float64", seed)), standard)
+
+
+def categorical(logits, num_samples: int, dtype="int32", seed=None):
+    """Random classes (n, num_samples) with probabilities softmax(logits) for logits (n, classes).
+
+    The class of the largest sum of a logit and -log(-log(u)) is drawn (Gumbel 1954).
+
+    Raises:
+        ValueError: logits of another rank, or `num_samples` or `dtype` that are no integer and integer dtype.
+    """
+    logits, count = to_float(logits), integer("categorical", "num_samples", num_samples)
+    if len(logits.shape) != 2 or count < 0:
+        raise ValueError(
+            "categorical: expected logits of shape (n, classes) and num_samples >= 0. "
+            f"Received: shape {tuple(logits.shape)}, num_samples={num_samples}"
+        )
+    standard = standardize_dtype(dtype)
+    if standard not in INT_DTYPES:
+        raise ValueError(f"categorical: expected dtype to be an integer one. Received: dtype={dtype!r}")
+    rows, classes = logits.shape
+    draws = uniform((rows, count, classes), dtype=dtype_of(logits), seed=seed)
+    noise = negative(log(negative(log(draws))))
+    return to_dtype(argmax(add(expand_dims(logits, 1), noise), axis=-1), standard)
 
 
 def dropout(inputs, rate: float, noise_shape=None, seed=None):

@@ -182,9 +182,8 @@ def _length(name: str, xs, length=None) -> int:
     if length is not None:
         extents.add(int(length))
     if len(extents) != 1 or None in extents:
-        raise ValueError(
-            f"{name}: expected tensors with one known extent of axis 0. Received: {sorted(map(str, extents))}"
-        )
+        received = ", ".join(sorted(str(extent) for extent in extents))
+        raise ValueError(f"{name}: expected tensors with one known extent of axis 0. Received: {received}")
     return extents.pop()
 
 
