@@ -125,6 +125,10 @@ case("quantile", HOLES, 0.3, axis=1)
 for _method in ("linear", "lower", "higher", "midpoint", "nearest"):
     case("quantile", X, 0.4, axis=1, method=_method)
     case("nanquantile", HOLES, 0.4, axis=1, method=_method)
+case(
+    "quantile", np.array([1.0, np.inf, np.inf]), 0.5, method="midpoint", expected=lambda x, q, method: np.array(np.inf)
+)
+case("quantile", np.array([1.0, 2.0, np.inf]), 0.5, expected=lambda x, q: np.array(2.0))
 case("percentile", X, 40.0, axis=0)
 case("nanpercentile", HOLES, 40.0, axis=0)
 case("nanmedian", HOLES, axis=1)

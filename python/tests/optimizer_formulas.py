@@ -114,6 +114,17 @@ def muon(w, g, state, t, lr, momentum=0.95, ns_steps=5, nesterov=True, rms_rate=
     return w - lr * (1 if rms_rate is None else rms_rate * max(w.shape) ** 0.5) * (u * s) @ v
 
 
+def schedule_free(w, g, state, t, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0):
+    """Keeps x, which the optimizer recovers from w and z."""
+    z = state.get("z", state.get("start", w))
+    # Decay of w alone moves x as well.
+    x = (w - (1 - beta_1) * z) / beta_1
+    state["v"] = beta_2 * state.get("v", 0) + (1 - beta_2) * g**2
+    rate = lr * min(t / warmup_steps, 1) if warmup_steps else lr
+    z = state["z"] = z - rate * g / (np.sqrt(state["v"] / (1 - beta_2**t)) + epsilon)
+    return (1 - beta_1) * z + beta_1 * ((1 - 1 / t) * x + z / t)
+
+
 CASES = [
     (optimizers.SGD, sgd, {}),
     (optimizers.SGD, sgd, {"momentum": 0.8}),
@@ -156,6 +167,8 @@ CASES = [
         adafactor,
         {"beta_2_decay": -0.5, "epsilon_1": 1e-3, "epsilon_2": 0.5, "clip_threshold": 0.3, "relative_step": False},
     ),
+    (optimizers.ScheduleFreeAdamW, schedule_free, {}),
+    (optimizers.ScheduleFreeAdamW, schedule_free, {"beta_1": 0.5, "beta_2": 0.7, "epsilon": 1e-2, "warmup_steps": 4}),
     (optimizers.Muon, muon, {"weight_decay": None, "adam_weight_decay": None}),
     (
         optimizers.Muon,

@@ -73,6 +73,8 @@ BAD = [
     (lambda: optimizers.Adafactor(relative_step=1), "relative_step=1"),
     (lambda: optimizers.Muon(ns_steps=1.5), r"ns_steps=1\.5"),
     (lambda: optimizers.Muon(ns_steps=None), "ns_steps=None"),
+    (lambda: optimizers.ScheduleFreeAdamW(beta_1=0.0), r"ScheduleFreeAdamW: expected beta_1 .* beta_1=0\.0"),
+    (lambda: optimizers.ScheduleFreeAdamW(warmup_steps=-1), "warmup_steps=-1"),
     (lambda: optimizers.LossScaleOptimizer("sgd"), "another optimizer. Received: inner_optimizer='sgd'"),
     (lambda: optimizers.LossScaleOptimizer(optimizers.SGD(), 0.0), r"initial_scale=0\.0"),
     (lambda: optimizers.LossScaleOptimizer(optimizers.SGD(), dynamic_growth_steps=0), "dynamic_growth_steps=0"),

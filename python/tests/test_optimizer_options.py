@@ -135,11 +135,13 @@ def test_the_factor_of_the_loss_is_taken_back():
     """Clipping sees gradients of the loss itself."""
     wanted, w = [], START
     for gradient in GRADS:
-        w = w - RATE * gradient * min(1, 0.5 / np.sqrt((gradient**2).sum()))
+        w = w - RATE * gradient * min(1, 2.0 / np.sqrt((gradient**2).sum()))
         wanted.append(w)
+    lengths = np.sqrt((GRADS**2).sum((1, 2)))
+    assert lengths.min() < 2 < lengths.max()
 
     def make():
-        return optimizers.SGD(RATE, loss_scale_factor=8.0, clipnorm=0.5)
+        return optimizers.SGD(RATE, loss_scale_factor=8.0, clipnorm=2.0)
 
     assert float(make().scale_loss(np.array(3.0))) == 24
     optimizer, at_once = make(), weight()

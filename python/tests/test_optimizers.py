@@ -35,7 +35,7 @@ def of_formula(arguments):
 
 def expected(formula, arguments, grads=GRADS, rate=lambda step: RATE, decay=0.0):
     arguments = of_formula(arguments)
-    weights, states = [w.copy() for w in STARTS], [{} for _ in STARTS]
+    weights, states = [w.copy() for w in STARTS], [{"start": w} for w in STARTS]
     for t, step in enumerate(grads):
         for i, g in enumerate(step):
             shrunk = weights[i] - weights[i] * decay * rate(t)
@@ -243,7 +243,7 @@ def test_state_that_does_not_fit_is_refused():
 
 def test_names():
     classes = {case[0].__name__ for case in CASES}
-    assert len(classes) == 13
+    assert len(classes) == 14
     for cls in classes:
         for given in (cls.lower(), cls, getattr(optimizers, cls)):
             assert type(optimizers.get(given)) is getattr(optimizers, cls)

@@ -62,6 +62,7 @@ OPTIMIZERS = {
     "lamb": lambda k: k.optimizers.Lamb(0.01),
     "adafactor": lambda k: k.optimizers.Adafactor(0.02),
     "muon": lambda k: k.optimizers.Muon(0.005, exclude_layers=["kind"]),
+    "schedule free": lambda k: k.optimizers.ScheduleFreeAdamW(0.003, warmup_steps=3),
     "averages": lambda k: k.optimizers.Adam(0.003, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=2),
     "accumulation": lambda k: k.optimizers.Nadam(0.003, gradient_accumulation_steps=2, use_ema=True),
     "factor": lambda k: k.optimizers.SGD(0.02, loss_scale_factor=8.0, clipvalue=0.1),

@@ -118,7 +118,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations: int | None = None):
     """
     is_sequence = isinstance(loop_vars, (list, tuple))
     variables = tuple(loop_vars) if is_sequence else (loop_vars,)
-    running, count = None, 0
+    count = 0
     while maximum_iterations is None or count < maximum_iterations:
         holds = cond(*variables)
         known = _known(holds)
@@ -132,20 +132,20 @@ def while_loop(cond, body, loop_vars, maximum_iterations: int | None = None):
                     "maximum_iterations=None"
                 )
             holds = _truth("while_loop", "cond", holds)
-            running = holds if running is None else call("logical_and", running, holds)[0]
-        if running is None:
+        if known is not None:
             variables = _as_tuple(body(*variables), len(variables))
         else:
+            # Variables that no longer change keep the condition false.
             here = variables
             variables = _branched(
                 "while_loop",
-                [running],
+                [holds],
                 [lambda: _as_tuple(body(*here), len(here)), lambda: here],  # noqa: B023
             )
         count += 1
-    return (
-        type(loop_vars)(variables) if type(loop_vars) in (list, tuple) else variables if is_sequence else variables[0]
-    )
+    if not is_sequence:
+        return variables[0]
+    return list(variables) if isinstance(loop_vars, list) else variables
 
 
 def _as_tuple(values, count: int) -> tuple:

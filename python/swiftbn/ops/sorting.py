@@ -229,8 +229,7 @@ def _quantile(name: str, x, q, axis, method: str, keepdims: bool, skips_nan: boo
     elif method == "higher":
         result = high
     else:
-        part = 0.5 if method == "midpoint" else subtract(place, below)
-        part = where(below < above, part, 0.0)
+        part = where(below < above, 0.5, 0.0) if method == "midpoint" else subtract(place, below)
         result = where(part > 0.0, add(low, multiply(subtract(high, low), part)), low)
     if not skips_nan:
         result = where(sum(missing, axis=-1, keepdims=True) > 0.0, math.nan, result)

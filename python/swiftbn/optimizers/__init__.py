@@ -15,10 +15,26 @@ from swiftbn.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from swiftbn.optimizers.muon import Muon
 from swiftbn.optimizers.nadam import Nadam
 from swiftbn.optimizers.rmsprop import RMSprop
+from swiftbn.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from swiftbn.optimizers.sgd import SGD
 
-_CLASSES = (Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Muon, Nadam, RMSprop, SGD)
-_TABLE = _registry.by_name(_CLASSES, {"adamw": AdamW, "rmsprop": RMSprop})
+_CLASSES = (
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    Adamax,
+    Ftrl,
+    Lamb,
+    Lion,
+    Muon,
+    Nadam,
+    RMSprop,
+    SGD,
+    ScheduleFreeAdamW,
+)
+_TABLE = _registry.by_name(_CLASSES, {"adamw": AdamW, "rmsprop": RMSprop, "schedulefreeadamw": ScheduleFreeAdamW})
 
 
 def get(identifier):
@@ -58,6 +74,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "SGD",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "schedules",

@@ -224,15 +224,9 @@ class CosineDecayRestarts(LearningRateSchedule):
             return period, ops.subtract(progress, period)
         scaled = ops.add(ops.multiply(progress, growth - 1.0), 1.0)
         period = ops.floor(ops.divide(ops.log(scaled), math.log(growth)))
-        # A logarithm that is an ulp too small would put off a restart by a step.
-        period = ops.add(period, ops.cast(ops.greater_equal(self._part(progress, period), 1.0), period.dtype))
-        return period, self._part(progress, period)
-
-    def _part(self, progress, period):
-        growth = float(self._t_mul)
         length = ops.power(growth, period)
         over = ops.divide(ops.subtract(length, 1.0), growth - 1.0)
-        return ops.divide(ops.subtract(progress, over), length)
+        return period, ops.divide(ops.subtract(progress, over), length)
 
     def __call__(self, step):
         period, part = self._period(ops.divide(_number(step), float(self.first_decay_steps)))
