@@ -23,7 +23,9 @@ from swiftbn import (  # noqa: E402
     saving,
     utils,
 )
+from swiftbn.compiled_function import jit  # noqa: E402
 from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
+from swiftbn.gradient_tape import GradientTape  # noqa: E402
 from swiftbn.initializers import Initializer  # noqa: E402
 from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
 from swiftbn.losses import Loss  # noqa: E402
@@ -36,6 +38,7 @@ from swiftbn.transforms import grad, value_and_grad  # noqa: E402
 from swiftbn.variable import Variable  # noqa: E402
 
 __all__ = [
+    "GradientTape",
     "Initializer",
     "Input",
     "InputSpec",
@@ -62,6 +65,7 @@ __all__ = [
     "get_num_threads",
     "grad",
     "initializers",
+    "jit",
     "layers",
     "losses",
     "metrics",

@@ -30,6 +30,11 @@ def current_trace() -> Trace | None:
     return stack[-1] if stack else None
 
 
+def is_active(trace: Trace) -> bool:
+    """Whether the trace is in progress on this thread."""
+    return any(trace is other for other in _stack())
+
+
 class suspend_trace:
     """Inside, operations run at once even if a trace is active; new variables get their values this way."""
 
@@ -48,6 +53,9 @@ class Trace:
         self._current: dict[int, Tensor] = {}
         self._assigned: dict[int, tuple] = {}
         self._initial: dict[int, tuple] = {}
+        self._tapes: list = []
+        # Values of variables that traced code was given: indices of tensors.
+        self._read: set[int] = set()
         self._scalars: dict[tuple, Tensor] = {}
         # The axis of each softmax, by its output: losses ask for it to take the logits instead.
         self.softmax_axes: dict[int, int] = {}
@@ -75,7 +83,16 @@ class Trace:
     def variable(self, variable) -> Tensor:
         """What the variable holds at this point of the traced code."""
         tensor = self._current.get(id(variable))
-        return self.initial(variable) if tensor is None else tensor
+        if tensor is None:
+            tensor = self.initial(variable)
+        for tape in self._tapes:
+            tensor = tape._source(variable, tensor)
+        self._read.add(tensor._index)
+        return tensor
+
+    def was_read(self, tensor: Tensor) -> bool:
+        """Whether traced code was given this value of a variable."""
+        return tensor._index in self._read
 
     def initial(self, variable) -> Tensor:
         """What the variable holds when a run begins."""
@@ -122,14 +139,16 @@ class Trace:
         indices = tuple(x._index if type(x) is Tensor else self.constant(x)._index for x in inputs)
         return tuple(Tensor(self, index) for index in self.graph.add(name, indices, attributes))
 
-    def gradients(self, target: Tensor, sources, seed: Tensor | None = None) -> list:
-        """d(sum of target)/d(source) for tensors and for variables (at the values a run begins with).
+    def gradients(self, targets: list, sources: list, seeds: list | None = None) -> list:
+        """d(sum of targets)/d(source); `seeds` weigh the targets' elements.
 
-        None stands for a source that the target does not depend on.
+        None stands for a source that the targets do not depend on.
         """
-        indices = tuple(s._index if type(s) is Tensor else self.initial(s)._index for s in sources)
-        seeds = None if seed is None else (seed._index,)
-        found = self.graph.gradients((target._index,), indices, seeds)
+
+        def indices(tensors):
+            return tuple(tensor._index for tensor in tensors)
+
+        found = self.graph.gradients(indices(targets), indices(sources), None if seeds is None else indices(seeds))
         return [None if index is None else Tensor(self, index) for index in found]
 
     def compile(self, outputs) -> _native.Program:

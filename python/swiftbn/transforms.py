@@ -6,6 +6,7 @@ import functools
 
 from swiftbn import ops, tree
 from swiftbn.dtypes import is_float_dtype, to_host_array
+from swiftbn.gradient_tape import GradientTape
 from swiftbn.ops._dispatch import call, dtype_of, resolve
 from swiftbn.tensor import Tensor, is_symbolic
 from swiftbn.trace import Trace, current_trace
@@ -127,7 +128,8 @@ def _inside(trace, f, numbers, has_aux, args, kwargs):
 
 
 def _differentiate(trace: Trace, f, numbers, has_aux, args, kwargs):
-    # Each source becomes a value of its own, so that the gradient is that of this use and not of earlier ones.
+    # Each source becomes a value of its own, so that the gradient is that of this use and not of earlier ones; the tape
+    # does the same for variables.
     def source(leaf):
         return call("identity", leaf)[0] if isinstance(leaf, Tensor) else leaf
 
@@ -141,7 +143,12 @@ def _differentiate(trace: Trace, f, numbers, has_aux, args, kwargs):
                 f"value_and_grad: expected arrays of dtype float32 or float64 to differentiate by. "
                 f"Received: dtype {dtype_of(leaf)} of shape {tuple(leaf.shape)}"
             )
-    result = f(*args, **kwargs)
+    tape = GradientTape()
+    tape._open(trace)
+    try:
+        result = f(*args, **kwargs)
+    finally:
+        tape._close()
     if has_aux and not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(f"value_and_grad: expected f to return (value, aux) as has_aux=True. Received: {result!r}")
     value, aux = result if has_aux else (result, None)
@@ -151,13 +158,6 @@ def _differentiate(trace: Trace, f, numbers, has_aux, args, kwargs):
     if shape != () or not is_float_dtype(dtype_of(value)):
         what = f"shape {shape}, dtype {dtype_of(value)}" if shape is not None else repr(value)
         raise TypeError(f"value_and_grad: expected f to return a scalar of a float dtype. Received: {what}")
-    if isinstance(value, Tensor):
-        found = trace.gradients(value, leaves)
-    else:
-        found = [None] * len(leaves)
-    filled = iter(
-        ops.zeros(tuple(leaf.shape), dtype_of(leaf)) if gradient is None else gradient
-        for gradient, leaf in zip(found, leaves, strict=False)
-    )
+    filled = iter(tape.gradient(value, leaves, unconnected_gradients="zero"))
     gradients = [tree.map_structure(lambda _: next(filled), args[number]) for number in numbers]
     return value, aux, gradients

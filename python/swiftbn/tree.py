@@ -10,7 +10,7 @@ def is_nested(structure) -> bool:
 def flatten(structure) -> list:
     """The leaves from left to right; anything but a list, tuple or dict is a leaf."""
     if isinstance(structure, dict):
-        return [leaf for key in _keys(structure) for leaf in flatten(structure[key])]
+        return [leaf for key in keys(structure) for leaf in flatten(structure[key])]
     if isinstance(structure, (list, tuple)):
         return [leaf for item in structure for leaf in flatten(item)]
     return [structure]
@@ -27,7 +27,7 @@ def map_structure(function, structure, *others):
             if not isinstance(other, dict) or set(other) != set(structure):
                 raise ValueError(f"Expected the same structure. Received: {structure} and {other}")
         # Leaves are visited in the order of `flatten`; the result's keys stay in the order of the structure's.
-        mapped = {key: map_structure(function, structure[key], *(o[key] for o in others)) for key in _keys(structure)}
+        mapped = {key: map_structure(function, structure[key], *(o[key] for o in others)) for key in keys(structure)}
         return {key: mapped[key] for key in structure}
     if isinstance(structure, (list, tuple)):
         for other in others:
@@ -49,7 +49,7 @@ def pack_as(structure, leaves):
 
 def _pack(structure, iterator):
     if isinstance(structure, dict):
-        packed = {key: _pack(structure[key], iterator) for key in _keys(structure)}
+        packed = {key: _pack(structure[key], iterator) for key in keys(structure)}
         return {key: packed[key] for key in structure}
     if isinstance(structure, (list, tuple)):
         return _rebuild_sequence(structure, [_pack(item, iterator) for item in structure])
@@ -62,7 +62,8 @@ def _rebuild_sequence(structure, items):
     return tuple(items) if isinstance(structure, tuple) else list(items)
 
 
-def _keys(structure: dict) -> list:
+def keys(structure: dict) -> list:
+    """A dict's keys in the order of `flatten`."""
     try:
         return sorted(structure)
     except TypeError:

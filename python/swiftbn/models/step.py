@@ -55,8 +55,7 @@ def _optimize(trace: Trace, model, loss) -> None:
         return
     if not isinstance(loss, Tensor):
         raise ValueError(f"Model '{model.name}': the loss does not depend on the model")
-    model.optimizer.build(variables)
-    gradients = trace.gradients(model.optimizer.scale_loss(loss), variables)
+    gradients = trace.gradients([loss], [trace.initial(v) for v in variables])
     unused = [v.path for v, gradient in zip(variables, gradients, strict=False) if gradient is None]
     if len(unused) == len(variables):
         raise ValueError(f"Model '{model.name}': the loss depends on none of the weights {', '.join(unused)}")
