@@ -21,8 +21,8 @@ def jit(f=None, *, static_argnums=(), static_argnames=()):
 
     `f` computes with `swiftbn.ops`, layers and models on nested lists, tuples and dicts of arrays. Arrays and numbers
     among the arguments may change from call to call; a new shape or dtype, or another value of anything else (bools,
-    strings, None, static arguments), is traced anew. Variables that `f` reads are read in each call, and what it assigns
-    to them is kept. Other arrays that it gets from outside count with the numbers they had when it was traced, as do
+    strings, None, static arguments), is traced anew. Variables that `f` reads are read in each call, and assignments to
+    them are kept. Other arrays that it gets from outside count with the numbers they had when it was traced, as do
     settings of layers such as `trainable`. Inside another trace `f` is simply called.
 
     Args:

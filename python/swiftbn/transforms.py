@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from swiftbn import ops, tree
+from swiftbn import tree
 from swiftbn.dtypes import is_float_dtype, to_host_array
 from swiftbn.gradient_tape import GradientTape
 from swiftbn.ops._dispatch import call, dtype_of, resolve

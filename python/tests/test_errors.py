@@ -71,9 +71,10 @@ BAD = {
         "sample_weight or class_weight",
     ),
     "epochs": (dict(x=X, y=LABELS, epochs=-1), ValueError, "epochs=-1"),
-    "shuffle": (dict(x=X, y=LABELS, shuffle="batch"), ValueError, "shuffle='batch'"),
-    "steps_per_epoch": (dict(x=X, y=LABELS, steps_per_epoch=3), ValueError, "steps_per_epoch=3"),
-    "validation_steps": (dict(x=X, y=LABELS, validation_steps=3), ValueError, "validation_steps=3"),
+    "shuffle": (dict(x=X, y=LABELS, shuffle="rows"), ValueError, "shuffle='rows'"),
+    "steps_per_epoch": (dict(x=X, y=LABELS, steps_per_epoch=0), ValueError, "steps_per_epoch=0"),
+    "validation_steps": (dict(x=X, y=LABELS, validation_steps=1.5), ValueError, "validation_steps=1.5"),
+    "accumulate": (dict(x=X, y=LABELS, accumulate=0), ValueError, "accumulate=0"),
     "validation_split": (dict(x=X, y=LABELS, validation_split=1.5), ValueError, "validation_split=1.5"),
     "validation_data": (dict(x=X, y=LABELS, validation_data=X), ValueError, "validation_data"),
     "validation labels": (dict(x=X, y=LABELS, validation_data=(X, TOO_LARGE)), ValueError, "0 … 2"),
@@ -114,8 +115,8 @@ def test_predict_checks_its_input(model):
         model.predict(np.ones((3, 5)), verbose=0)
     with pytest.raises(ValueError, match="at least one sample"):
         model.predict(X[:0], verbose=0)
-    with pytest.raises(ValueError, match="steps=2"):
-        model.predict(X, steps=2)
+    with pytest.raises(ValueError, match="steps=-2"):
+        model.predict(X, steps=-2)
     with pytest.raises(ValueError, match="batch_size=0"):
         model.predict(X, batch_size=0)
 
@@ -134,7 +135,7 @@ def test_the_core_itself_refuses_bad_labels_before_it_changes_anything(model):
 
 COMPILE = [
     (dict(run_eagerly=True), "run_eagerly=True"),
-    (dict(steps_per_execution=4), "steps_per_execution=1"),
+    (dict(steps_per_execution=0), "steps_per_execution to be an integer >= 1. Received: 0"),
     (dict(jit_compile="yes"), "'yes'"),
 ]
 

@@ -241,7 +241,6 @@ BAD_ARGUMENTS = [
     (lambda: layers.Dense(-1), "units=-1"),
     (lambda: layers.Dense(2.5), "units=2.5"),
     (lambda: layers.Dense(3, lora_rank=2), "lora_rank=2"),
-    (lambda: layers.Dense(3, activity_regularizer="l2"), "activity_regularizer='l2'"),
     (lambda: layers.Dense(3, unknown=1), "unknown"),
     (lambda: layers.Dense(3, dtype="float8"), "float8"),
     (lambda: layers.Dense(3, dtype="int32"), "int32"),

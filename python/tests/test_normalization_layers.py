@@ -160,7 +160,7 @@ def test_unknown_extents(cls, options, shape):
     with Trace() as trace:
         inputs = trace.input("x", shape, "float64")
         outputs = layer(inputs)
-        gradient = trace.gradients(ops.sum(outputs * outputs * outputs), [inputs])[0]
+        gradient = trace.gradients([ops.sum(outputs * outputs * outputs)], [inputs])[0]
         program = trace.compile([outputs, gradient])
     for unknown in (2, 5):
         x = RANDOM.normal(size=[extent or unknown for extent in shape])

@@ -140,7 +140,7 @@ def test_sample_and_class_weights():
     hits = probabilities.argmax(1) == LABELS
     assert result["loss"] == pytest.approx((crossentropy(probabilities) * weights).mean(), rel=1e-4)
     assert result["accuracy"] == pytest.approx(hits.mean(), rel=1e-5)
-    assert result["accuracy_1"] == pytest.approx((hits * weights).sum() / weights.sum(), rel=1e-4)
+    assert result["weighted_accuracy"] == pytest.approx((hits * weights).sum() / weights.sum(), rel=1e-4)
     table = np.array([1.0, 3.0, 0.5])
     model.reset_metrics()
     probabilities = np.asarray(model(X))

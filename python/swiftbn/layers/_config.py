@@ -34,6 +34,25 @@ def dtype_config(name: str) -> dict:
     }
 
 
+def regularizer(identifier):
+    """The regularizer of a name, configuration or function; None for None, as most layers have none."""
+    if identifier is None:
+        return None
+    from swiftbn import regularizers
+
+    return regularizers.get(identifier)
+
+
+def base_config(layer) -> dict:
+    """What all layers can be configured with."""
+    config = {"name": layer.name, "trainable": layer._trainable, "dtype": dtype_config(layer._dtype_policy)}
+    if layer.activity_regularizer is not None:
+        from swiftbn import regularizers
+
+        config["activity_regularizer"] = regularizers.serialize(layer.activity_regularizer)
+    return config
+
+
 def automatic_config(layer, config: dict) -> dict:
     args, kwargs = layer._init_call
     signature = inspect.signature(type(layer).__init__)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from swiftbn import ops, tree
 from swiftbn.layers._tracking import Tracking, unique
+from swiftbn.tensor import KerasTensor
 
 
 class State(Tracking):
@@ -129,9 +131,23 @@ class State(Tracking):
     def add_loss(self, loss) -> None:
         """Adds a scalar (or several) computed in `call` to what training minimizes."""
         for item in loss if isinstance(loss, (list, tuple)) else [loss]:
-            if not hasattr(item, "shape"):
-                raise ValueError(f"add_loss: expected tensors. Received: {item!r} (of type {type(item).__name__})")
+            if not hasattr(item, "shape") or isinstance(item, KerasTensor):
+                raise ValueError(
+                    "add_loss: expected tensors, in call() or train_step(). "
+                    f"Received: {item!r} (of type {type(item).__name__})"
+                )
             self._losses.append(item)
+
+    def _add_activity_losses(self, outputs) -> None:
+        """The activity regularizer's value of each output, divided by its number of samples as in Keras."""
+        for output in tree.flatten(outputs):
+            if not hasattr(output, "shape"):
+                continue
+            loss = self.activity_regularizer(output)
+            if len(output.shape) and output.shape[0] is not None:
+                # Of nothing the loss is 0.
+                loss = ops.divide(loss, float(max(1, output.shape[0])))
+            self.add_loss(loss)
 
     @property
     def losses(self) -> list:

@@ -19,7 +19,7 @@ class Dense(KernelLayer):
         use_bias: whether a bias is added.
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer: functions whose values are added to the loss.
-        activity_regularizer: only None.
+        activity_regularizer: function of the output, see `Layer`.
         kernel_constraint, bias_constraint: applied after each optimizer update.
         lora_rank, lora_alpha, quantization_config: only None.
 

@@ -8,7 +8,7 @@ import inspect
 from swiftbn import naming, tree
 from swiftbn.dtypes import HALF_DTYPES, is_float_dtype, standardize_dtype, to_host_array
 from swiftbn.layers._call import build_arguments, call_context, map_shapes
-from swiftbn.layers._config import automatic_config, dtype_config, dtype_policy, without_unknown_none
+from swiftbn.layers._config import automatic_config, base_config, dtype_policy, regularizer, without_unknown_none
 from swiftbn.layers._masks import Masks, fill_masks, previous_masks
 from swiftbn.layers._state import State
 from swiftbn.layers.input_spec import check_inputs, naming_inputs
@@ -32,10 +32,11 @@ class Layer(State, Masks, Operation):
         dtype: dtype of its weights and computations, "float32" or "float64"; by default `floatx()`. With "float16",
             "bfloat16", "mixed_float16" or "mixed_bfloat16" inputs and outputs are rounded to the 16-bit type, while
             weights and all computing stay in float32.
+        activity_regularizer: function of the output; its value by the number of samples is added to the loss.
         input_shape: (on the first layer of a Sequential) shape of one sample.
 
     Raises:
-        ValueError: unknown arguments, or `activity_regularizer`, which is not supported.
+        ValueError: unknown arguments.
     """
 
     def __new__(cls, *args, **kwargs):
@@ -50,11 +51,6 @@ class Layer(State, Masks, Operation):
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, name=None, **kwargs):
         Operation.__init__(self, name)
-        if activity_regularizer is not None:
-            raise ValueError(
-                f"{type(self).__name__}: only activity_regularizer=None is supported. "
-                f"Received: activity_regularizer={activity_regularizer!r}"
-            )
         if not isinstance(trainable, bool):
             raise ValueError(
                 f"{type(self).__name__}: expected trainable to be a bool. Received: trainable={trainable!r}"
@@ -70,6 +66,7 @@ class Layer(State, Masks, Operation):
             raise ValueError(f"{type(self).__name__}: unknown arguments. Received: {', '.join(sorted(kwargs))}")
         self._dtype_policy, self._compute_dtype = dtype_policy(dtype)
         self._trainable = trainable
+        self.activity_regularizer = regularizer(activity_regularizer)
         self._losses = []
         self._input_spec = None
         self._build_shapes = None
@@ -225,6 +222,8 @@ class Layer(State, Masks, Operation):
                 outputs = self.call(*bound.args, **bound.kwargs)
                 if self._compute_dtype != self.dtype:
                     outputs = tree.map_structure(self._rounded, outputs)
+                if self.activity_regularizer is not None:
+                    self._add_activity_losses(outputs)
                 return self._pass_masks(arguments, masks, outputs)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in the call of layer '{self.name}' ({type(self).__name__})")
@@ -293,7 +292,7 @@ class Layer(State, Masks, Operation):
         Raises:
             NotImplementedError: the constructor takes other things.
         """
-        config = {"name": self.name, "trainable": self._trainable, "dtype": dtype_config(self._dtype_policy)}
+        config = base_config(self)
         if type(self).get_config is not Layer.get_config or type(self).__init__ is Layer.__init__:
             return config
         return automatic_config(self, config)

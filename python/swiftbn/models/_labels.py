@@ -8,7 +8,7 @@ import numpy as np
 def check_labels(compiled_loss, targets: list, outputs: list) -> None:
     """Raises ValueError for class numbers that are fractions or outside 0 … K - 1 of an output with K classes."""
     for index, (labels, output) in enumerate(zip(targets, outputs, strict=False)):
-        if not compiled_loss.is_sparse(index) or labels.size == 0:
+        if labels is None or not compiled_loss.is_sparse(index) or labels.size == 0:
             continue
         ignored = compiled_loss.ignored_class(index)
         if ignored is not None:

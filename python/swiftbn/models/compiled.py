@@ -24,13 +24,16 @@ class CompiledLoss:
         self.weights: list = []
         self.trackers: list = []
 
-    def build(self, outputs: list, names: list, target_ranks: list) -> None:
-        """Matches losses with outputs; `names` are the outputs' names."""
+    def places(self, names: list) -> list[int]:
+        """Positions of the outputs that have a loss."""
+        losses = _per_output("loss", self.user_loss, names, share=True)
+        return [place for place, loss in enumerate(losses) if loss is not None]
+
+    def build(self, targets: list, outputs: list, names: list) -> None:
+        """Matches losses with outputs; `names` are the outputs' names, targets None where there is no loss."""
         losses = _per_output("loss", self.user_loss, names, share=True)
         weights = _per_output("loss_weights", self.user_weights, names, share=False)
-        losses = [
-            _make_loss(loss, output, rank) for loss, output, rank in zip(losses, outputs, target_ranks, strict=False)
-        ]
+        losses = [_make_loss(loss, *pair) for loss, *pair in zip(losses, targets, outputs, strict=True)]
         if all(loss is None for loss in losses):
             raise ValueError("compile: expected a loss for at least one output. Received: None for all")
         for weight in weights:
@@ -45,7 +48,7 @@ class CompiledLoss:
 
     def is_sparse(self, index: int) -> bool:
         """Whether the targets of an output are class numbers."""
-        loss = self.losses[index]
+        loss = None if self.losses is None else self.losses[index]
         return loss is not None and _loss_name(loss) in _SPARSE
 
     def ignored_class(self, index: int) -> int | None:
@@ -56,14 +59,14 @@ class CompiledLoss:
         """The axis of an output that has the classes."""
         return getattr(self.losses[index], "_fn_kwargs", {}).get("axis", -1)
 
-    def __call__(self, targets: list, outputs: list, weights: list, batch: int):
+    def __call__(self, targets: list, outputs: list, weights: list):
         total = None
         for index, loss in enumerate(self.losses):
             if loss is None:
                 continue
             value = self._value(index, targets[index], outputs[index], weights[index])
             if self.trackers:
-                self.trackers[index].update_state(value, sample_weight=float(batch))
+                self.trackers[index].update_state(value, sample_weight=float(outputs[index].shape[0]))
             if self.weights[index] is not None:
                 value = ops.multiply(value, float(self.weights[index]))
             total = value if total is None else ops.add(total, value)
@@ -102,18 +105,22 @@ class CompiledMetrics:
         self.built = False
         # (metric, index of its output, whether sample weights count)
         self.entries: list = []
-        self._names: list = []
+        self._prefixes: list = []
 
     def build(self, targets: list, outputs: list, names: list) -> None:
         """Matches metrics with outputs and resolves names like "accuracy" by the shapes of targets and outputs."""
-        self.entries, self._names = [], []
+        self.entries, self._prefixes = [], []
         for user, is_weighted in ((self.user_metrics, False), (self.user_weighted, True)):
             for index, group in enumerate(_metric_groups(user, names)):
+                if group and targets[index] is None:
+                    raise ValueError(
+                        "compile: expected no metrics for outputs without targets. "
+                        f"Received: metrics for {names[index]}"
+                    )
                 for identifier in group:
                     metric = _make_metric(identifier, targets[index], outputs[index])
                     self.entries.append((metric, index, is_weighted))
-                    prefix = f"{names[index]}_" if len(names) > 1 else ""
-                    self._names.append(prefix + metric.name)
+                    self._prefixes.append(f"{names[index]}_" if len(names) > 1 else "")
         self.built = True
 
     def update(self, targets: list, outputs: list, weights: list) -> None:
@@ -122,14 +129,17 @@ class CompiledMetrics:
             metric.update_state(targets[index], outputs[index], sample_weight=weight)
 
     def results(self) -> dict:
-        """Results by name; a name that comes twice is numbered."""
+        """Results by name; of a weighted metric whose name is taken "weighted_" is part, other names are numbered."""
         found: dict = {}
-        for (metric, _, _), name in zip(self.entries, self._names, strict=False):
+        for (metric, _, is_weighted), prefix in zip(self.entries, self._prefixes, strict=True):
             result = metric.result()
-            for key, value in result.items() if isinstance(result, dict) else [(name, result)]:
-                unique, number = key, 1
+            for key, value in result.items() if isinstance(result, dict) else [(metric.name, result)]:
+                name = prefix + key
+                if is_weighted and name in found:
+                    name = f"{prefix}weighted_{key}"
+                unique, number = name, 1
                 while unique in found:
-                    unique, number = f"{key}_{number}", number + 1
+                    unique, number = f"{name}_{number}", number + 1
                 found[unique] = value
         return found
 
@@ -193,11 +203,11 @@ def _loss_name(loss) -> str:
     return type(loss).__name__
 
 
-def _make_loss(identifier, output, target_rank: int):
+def _make_loss(identifier, target, output):
     if identifier is None:
         return None
-    if identifier in ("crossentropy", "ce") if isinstance(identifier, str) else False:
-        identifier = _by_shape(target_rank, None, output, "crossentropy")
+    if isinstance(identifier, str) and identifier in ("crossentropy", "ce"):
+        identifier = _by_shape(len(target.shape), None, output, "crossentropy")
     loss = losses_module.get(identifier)
     if isinstance(loss, losses_module.Loss):
         return loss

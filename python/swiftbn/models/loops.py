@@ -1,17 +1,26 @@
-"""fit, evaluate, predict and the functions on single batches."""
+"""fit, evaluate and predict."""
 
 from __future__ import annotations
 
-import sys
+import itertools
 
 import numpy as np
 
 from swiftbn import tree
-from swiftbn.models.data import Data, check_batch_size, make_data, split
-from swiftbn.models.trainer import Trainer
+from swiftbn.models._arguments import (
+    check_count,
+    check_epoch,
+    check_shuffle,
+    check_validation_data,
+    check_verbose,
+    validation_epochs,
+)
+from swiftbn.models.batches import Epochs, array_source, is_array_data, make_source
+from swiftbn.models.data import Data, make_data, split
+from swiftbn.models.programs import Programs
 
 
-class Loops(Trainer):
+class Loops(Programs):
     """Runs a model's programs over data."""
 
     def fit(
@@ -32,74 +41,95 @@ class Loops(Trainer):
         validation_steps=None,
         validation_batch_size=None,
         validation_freq=1,
+        *,
+        accumulate=1,
     ):
         """Trains the model for a number of epochs.
 
+        The order of samples in an epoch follows from NumPy's random state when `fit` begins and from the epoch's
+        number. So `utils.set_random_seed(s)` before each call of `fit` makes 2 epochs, saving, loading, and 3 more with
+        `initial_epoch=2` the same as 5 epochs, bit by bit.
+
         Args:
-            x: array, or nested lists, tuples or dicts of arrays, one row per sample.
-            y: targets, nested as the model's outputs.
-            batch_size: samples per step, 32 by default; the last batch of an epoch may be smaller.
+            x: array, or nested lists, tuples or dicts of arrays, one row per sample; or data in batches, which are
+                (x,), (x, y) or (x, y, sample_weight): a `utils.PyDataset`, a generator, PyTorch's DataLoader, or
+                anything that can be iterated over. Batches may differ in size and shape.
+            y: targets, nested as the model's outputs; outputs without a loss may be left out. None with batches.
+            batch_size: samples per step, 32 by default (with `steps_per_epoch`, the number that divides arrays into as
+                many steps); the last batch of an epoch may be smaller. None with batches.
             epochs: number of the epoch to stop behind.
             verbose: 0 silent, 1 progress bar, 2 one line per epoch, "auto" 1 on a terminal and else 2.
             callbacks: list of Callbacks.
-            validation_split: part of the data, from its end, that is not trained on but evaluated each epoch.
-            validation_data: (x, y) or (x, y, sample_weight) to evaluate each epoch, instead.
-            shuffle: whether samples are trained in a new random order each epoch.
-            class_weight: dict from class number to weight.
-            sample_weight: weights of samples, one array or one for each output.
+            validation_split: part of the arrays, from their end, that is not trained on but evaluated each epoch.
+            validation_data: (x, y), (x, y, sample_weight) or data in batches to evaluate each epoch, instead.
+            shuffle: True for a new random order of samples in each epoch, and of the batches of a PyDataset; "batch"
+                for one of full batches of arrays. Other data in batches come in their own order.
+            class_weight: dict from class number to weight, 1 for others.
+            sample_weight: weights of samples, one array or one for each output. None with batches.
             initial_epoch: epoch to begin with.
-            steps_per_epoch, validation_steps: only None.
+            steps_per_epoch: batches per epoch, by default all; the next epoch goes on where the last one ended.
+            validation_steps: the same for the evaluation.
             validation_batch_size: batch size of the evaluation, by default `batch_size`.
             validation_freq: every how many epochs to evaluate, or a list of epochs (counted from 1).
+            accumulate: number of parts into which a batch is divided, to be computed one after the other in less
+                memory; the weights are updated once, with the mean of the parts' gradients by their numbers of samples.
+                For losses that are means this is the batch's gradient, except that batch normalization uses the
+                statistics of each part.
 
         Returns:
             A History, whose `history` maps the names of losses and metrics to a list with one number per epoch.
 
         Raises:
             TypeError: data that are no arrays of numbers.
-            ValueError: arguments out of range, data that do not fit, labels out of range. Nothing is changed then.
+            ValueError: arguments out of range, data that do not fit, labels out of range. Nothing is changed then,
+                unless it is found in a later batch of data in batches.
         """
-        from swiftbn import callbacks as callbacks_module
-
-        _only_none(steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
-        batch_size = check_batch_size(batch_size)
-        epochs, initial_epoch = _epoch("epochs", epochs), _epoch("initial_epoch", initial_epoch)
-        if not isinstance(shuffle, (bool, np.bool_)):
-            raise ValueError(f"fit: only shuffle=True and False are supported. Received: shuffle={shuffle!r}")
-        data = make_data(x, y, sample_weight, class_weight)
-        validation = None
-        if validation_data is not None:
-            validation = _validation(validation_data)
-        elif validation_split:
-            data, validation = split(data, validation_split)
-        evaluates_on = _frequency(validation_freq)
-        verbose = _verbosity(verbose)
-        data = self._prepare("train", data)
-        if validation is not None:
-            validation = self._prepare("test", validation)
-            validation_batch = check_batch_size(validation_batch_size, batch_size)
-
-        steps = -(-data.count // batch_size)
-        if not isinstance(callbacks, callbacks_module.CallbackList):
-            callbacks = callbacks_module.CallbackList(
-                callbacks,
-                add_history=True,
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                epochs=epochs,
-                steps=steps,
-                model=self,
+        epochs, initial_epoch = check_epoch("epochs", epochs), check_epoch("initial_epoch", initial_epoch)
+        steps, accumulate = check_count("steps_per_epoch", steps_per_epoch), check_count("accumulate", accumulate) or 1
+        validation_steps = check_count("validation_steps", validation_steps)
+        shuffle, verbose = check_shuffle(shuffle), check_verbose(verbose)
+        evaluates_on = validation_epochs(validation_freq)
+        if accumulate > 1 and self._is_custom("train"):
+            raise ValueError(
+                f"fit: only accumulate=1 is supported for a model with a train_step of its own. "
+                f"Received: accumulate={accumulate}"
             )
+        validation = None
+        if is_array_data(x):
+            data = make_data(x, y, sample_weight, class_weight)
+            if validation_data is None and validation_split:
+                data, validation = split(data, validation_split)
+            source = array_source(self, "train", data, batch_size, steps, shuffle)
+        elif validation_split and validation_data is None:
+            raise ValueError(
+                f"fit: expected validation_data with data in batches. Received: validation_split={validation_split}"
+            )
+        else:
+            source = make_source(self, "train", x, y, sample_weight, class_weight, batch_size, steps, bool(shuffle))
+        batch_size = batch_size if validation_batch_size is None else validation_batch_size
+        if validation is not None:
+            validation = array_source(self, "test", validation, batch_size, validation_steps)
+        elif validation_data is not None:
+            parts = check_validation_data(validation_data)
+            size = batch_size if is_array_data(parts[0]) else validation_batch_size
+            validation = make_source(self, "test", *parts, batch_size=size, steps=validation_steps)
+        if not self.built:
+            source.prepare()
+        training = Epochs(source, steps)
+        validation = None if validation is None else Epochs(validation, validation_steps)
+
+        callbacks = self._callback_list(callbacks, verbose, training.steps, epochs, add_history=True)
         self.stop_training = False
+        self._initial_epoch = None
         with callbacks.guarded():
             callbacks.on_train_begin()
             logs: dict = {}
-            for epoch in range(initial_epoch, epochs):
+            for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
-                logs = self._train_epoch(data, batch_size, bool(shuffle), callbacks)
+                logs = self._train_epoch(training, epoch, accumulate, callbacks)
                 if validation is not None and evaluates_on(epoch + 1):
-                    results = self._evaluate(validation, validation_batch, callbacks)
+                    results = self._evaluate(validation, callbacks)
                     logs.update((f"val_{name}", value) for name, value in results.items())
                 callbacks.on_epoch_end(epoch, logs)
                 if self.stop_training:
@@ -108,35 +138,34 @@ class Loops(Trainer):
             callbacks.on_train_end(logs=logs)
         return self.history
 
-    def _train_epoch(self, data: Data, batch_size: int, shuffle: bool, callbacks) -> dict:
-        order = np.random.permutation(data.count) if shuffle else None
-        arrays = data.arrays
-        step = None
+    def _train_epoch(self, training: Epochs, epoch: int, accumulate: int, callbacks) -> dict:
         logs: dict = {}
-        for number, begin in enumerate(range(0, data.count, batch_size)):
-            end = min(begin + batch_size, data.count)
-            callbacks.on_train_batch_begin(number)
-            if step is None or end - begin < batch_size:
-                step = self._step("train", data, end - begin)
-            if order is None:
-                logs = step.logs(data.rows(begin, end))
-            else:
-                logs = step.logs(arrays, order[begin:end])
+        for first, group in self._groups(training.epoch(epoch)):
+            callbacks.on_train_batch_begin(first)
+            for batch in group:
+                step = self._step("train", batch.data, batch.count, accumulate)
+                logs = step.logs(batch.arrays, batch.indices)
             # A copy, so that what callbacks add is not taken for the epoch's.
-            callbacks.on_train_batch_end(number, dict(logs))
+            callbacks.on_train_batch_end(first + len(group) - 1, dict(logs))
             if self.stop_training:
                 break
-        return _sorted(logs)
+        if not logs:
+            # The data have ended, of which there was a warning.
+            self.stop_training = True
+        return dict(sorted(logs.items()))
 
-    def _evaluate(self, data: Data, batch_size: int, callbacks) -> dict:
+    def _evaluate(self, testing: Epochs, callbacks) -> dict:
         self.reset_metrics()
+        self.stop_evaluating = False
         callbacks.on_test_begin()
         logs: dict = {}
-        for number, begin in enumerate(range(0, data.count, batch_size)):
-            end = min(begin + batch_size, data.count)
-            callbacks.on_test_batch_begin(number)
-            logs = self._step("test", data, end - begin).logs(data.rows(begin, end))
-            callbacks.on_test_batch_end(number, logs)
+        for first, group in self._groups(testing.epoch(0)):
+            callbacks.on_test_batch_begin(first)
+            for batch in group:
+                logs = self._step("test", batch.data, batch.count).logs(batch.arrays, batch.indices)
+            callbacks.on_test_batch_end(first + len(group) - 1, logs)
+            if self.stop_evaluating:
+                break
         callbacks.on_test_end(logs)
         return logs
 
@@ -153,65 +182,70 @@ class Loops(Trainer):
     ):
         """Loss and metrics on data, in inference mode.
 
-        Arguments are those of `fit`; `steps` only None.
+        Arguments are those of `fit`; `steps` is the number of batches, by default all.
 
         Returns:
             The loss, or a list of the loss and the metrics, or with `return_dict` a dict by name.
         """
-        from swiftbn import callbacks as callbacks_module
-
-        _only_none(steps=steps)
-        batch_size = check_batch_size(batch_size)
-        data = make_data(x, y, sample_weight)
-        verbose = _verbosity(verbose)
-        data = self._prepare("test", data)
-        if not isinstance(callbacks, callbacks_module.CallbackList):
-            callbacks = callbacks_module.CallbackList(
-                callbacks,
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                epochs=1,
-                steps=-(-data.count // batch_size),
-                model=self,
-            )
+        steps, verbose = check_count("steps", steps), check_verbose(verbose)
+        source = make_source(self, "test", x, y, sample_weight, batch_size=batch_size, steps=steps)
+        testing = Epochs(source, steps)
+        callbacks = self._callback_list(callbacks, verbose, testing.steps)
         with callbacks.guarded():
-            logs = self._evaluate(data, batch_size, callbacks)
-        return _result(logs, return_dict)
+            logs = self._evaluate(testing, callbacks)
+        return self._result(logs, return_dict)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """The model's outputs for data, in inference mode, as NumPy arrays.
 
-        Arguments are those of `fit`; `steps` only None.
+        Arguments are those of `fit`; `steps` is the number of batches, by default all. Of data in batches only x is
+        used.
         """
-        from swiftbn import callbacks as callbacks_module
-
-        _only_none(steps=steps)
-        batch_size = check_batch_size(batch_size)
-        data = make_data(x)
-        verbose = _verbosity(verbose)
-        data = self._prepare("predict", data)
-        if not isinstance(callbacks, callbacks_module.CallbackList):
-            callbacks = callbacks_module.CallbackList(
-                callbacks,
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                epochs=1,
-                steps=-(-data.count // batch_size),
-                model=self,
-            )
+        steps, verbose = check_count("steps", steps), check_verbose(verbose)
+        source = make_source(self, "predict", x, batch_size=batch_size, steps=steps)
+        predicting = Epochs(source, steps)
+        callbacks = self._callback_list(callbacks, verbose, predicting.steps)
+        self.stop_predicting = False
         parts = []
         with callbacks.guarded():
             callbacks.on_predict_begin()
-            for number, begin in enumerate(range(0, data.count, batch_size)):
-                end = min(begin + batch_size, data.count)
-                callbacks.on_predict_batch_begin(number)
-                step = self._step("predict", data, end - begin)
-                results = step.program.run(data.rows(begin, end))
-                parts.append(results)
-                callbacks.on_predict_batch_end(number, {"outputs": tree.pack_as(step.structure, results)})
+            for first, group in self._groups(predicting.epoch(0)):
+                callbacks.on_predict_batch_begin(first)
+                for batch in group:
+                    step = self._step("predict", batch.data, batch.count)
+                    parts.append(step.program.run(batch.arrays))
+                outputs = tree.pack_as(step.structure, parts[-1])
+                callbacks.on_predict_batch_end(first + len(group) - 1, {"outputs": outputs})
+                if self.stop_predicting:
+                    break
             callbacks.on_predict_end()
-        joined = [np.concatenate(column) if len(column) > 1 else column[0] for column in zip(*parts, strict=False)]
+        if not parts:
+            raise ValueError(f"Expected at least one batch. Received: x of type {type(x).__name__} without batches")
+        joined = [np.concatenate(column) if len(column) > 1 else column[0] for column in zip(*parts, strict=True)]
         return tree.pack_as(step.structure, joined)
+
+    def _groups(self, batches):
+        """(number of the first, batches) for as many batches as callbacks see at once."""
+        first = 0
+        batches = iter(batches)
+        while group := list(itertools.islice(batches, self.steps_per_execution)):
+            yield first, group
+            first += len(group)
+
+    def _callback_list(self, callbacks, verbose: int, steps: int | None, epochs: int = 1, add_history: bool = False):
+        from swiftbn.callbacks import CallbackList
+
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks,
+            add_history=add_history,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+            model=self,
+        )
 
     # Single batches
 
@@ -221,74 +255,29 @@ class Loops(Trainer):
         Returns:
             As `evaluate`.
         """
-        data = make_data(x, y, sample_weight, class_weight)
-        data = self._prepare("train", data)
-        step = self._step("train", data, data.count)
-        self.reset_metrics()
-        return _result(step.logs(data.arrays), return_dict)
+        return self._on_batch("train", make_data(x, y, sample_weight, class_weight), return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Loss and metrics on a batch alone."""
-        data = make_data(x, y, sample_weight)
-        data = self._prepare("test", data)
-        step = self._step("test", data, data.count)
-        self.reset_metrics()
-        return _result(step.logs(data.arrays), return_dict)
+        return self._on_batch("test", make_data(x, y, sample_weight), return_dict)
 
     def predict_on_batch(self, x):
         """The model's outputs for a batch."""
-        data = make_data(x)
-        data = self._prepare("predict", data)
+        data = self._prepare("predict", make_data(x))
         step = self._step("predict", data, data.count)
         return tree.pack_as(step.structure, step.program.run(data.arrays))
 
+    def _on_batch(self, kind: str, data: Data, return_dict: bool):
+        data = self._prepare(kind, data)
+        step = self._step(kind, data, data.count)
+        self.reset_metrics()
+        return self._result(step.logs(data.arrays), return_dict)
 
-def _sorted(logs: dict) -> dict:
-    return dict(sorted(logs.items()))
-
-
-def _result(logs: dict, return_dict: bool):
-    if return_dict:
-        return _sorted(logs)
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
-
-
-def _only_none(**arguments) -> None:
-    for name, value in arguments.items():
-        if value is not None:
-            raise ValueError(f"Only {name}=None is supported. Received: {name}={value!r}")
-
-
-def _epoch(name: str, value) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise ValueError(f"fit: expected {name} to be an integer >= 0. Received: {name}={value!r}")
-    return int(value)
-
-
-def _verbosity(verbose) -> int:
-    if verbose == "auto":
-        return 1 if sys.stdout is not None and sys.stdout.isatty() else 2
-    if verbose not in (0, 1, 2):
-        raise ValueError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
-    return int(verbose)
-
-
-def _validation(value) -> Data:
-    if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 3:
-        raise ValueError(
-            "fit: expected validation_data to be (x, y) or (x, y, sample_weight). "
-            f"Received: {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (list, tuple)) else "")
-        )
-    return make_data(*value)
-
-
-def _frequency(value):
-    if isinstance(value, (list, tuple, set)):
-        epochs = set(value)
-        if not all(isinstance(epoch, (int, np.integer)) for epoch in epochs):
-            raise ValueError(f"fit: expected validation_freq to hold numbers of epochs. Received: {value!r}")
-        return lambda epoch: epoch in epochs
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"fit: expected validation_freq to be an integer >= 1 or a list. Received: {value!r}")
-    return lambda epoch: epoch % value == 0
+    def _result(self, logs: dict, return_dict: bool):
+        """The logs as a dict, or a list in the order of the metrics, of one alone that one."""
+        logs = dict(sorted(logs.items()))
+        if return_dict:
+            return logs
+        known = [name for name in self.get_metrics_result() if name in logs]
+        values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
+        return values[0] if len(values) == 1 else values

@@ -9,6 +9,7 @@ from __future__ import annotations
 from swiftbn import naming, tree
 from swiftbn.config import floatx
 from swiftbn.models.data import Data
+from swiftbn.models.steps import pack
 from swiftbn.ops._dispatch import resolve
 from swiftbn.tensor import Tensor
 from swiftbn.trace import Trace
@@ -23,44 +24,45 @@ class Step:
         self.structure = structure
 
     def logs(self, arrays: tuple, indices=None) -> dict:
-        """Runs the program and names its results: numbers, and arrays of metrics with several values."""
-        results = (value if value.ndim else float(value) for value in self.program.run(arrays, indices))
-        return dict(zip(self.names, results, strict=False))
+        """Runs the program and names its results, numbers as floats."""
+        return dict(zip(self.names, map(_number, self.program.run(arrays, indices)), strict=True))
 
 
-def make_step(model, kind: str, data: Data, batch: int) -> Step:
+def make_step(model, kind: str, data: Data, batch: int, parts: int = 1) -> Step:
     """Traces a step of `kind` "train", "test" or "predict" for batches of `batch` samples shaped like the data."""
-    with Trace() as trace:
-        with naming.name_scope(model.name, caller=model):
-            x, y, weights = _inputs(trace, model, data, batch)
-            if kind == "predict":
-                outputs = model(x, training=False)
-                flat = [_tensor(trace, output) for output in tree.flatten(outputs)]
-                return Step(trace.compile(flat), None, tree.map_structure(lambda _: None, outputs))
-            training, sample_weight = kind == "train", _like(y, weights)
-            outputs = model(x, training=training)
-            _check_outputs(model, outputs, y)
-            loss = model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=sample_weight, training=training)
-        model._loss_tracker.update_state(loss, sample_weight=float(batch))
-        if kind == "train":
-            _optimize(trace, model, loss)
-        results = model.compute_metrics(x, y, outputs, sample_weight=sample_weight)
-        tensors = [_tensor(trace, value) for value in results.values()]
-        return Step(trace.compile(tensors), list(results))
+    with Trace() as trace, naming.name_scope(model.name, caller=model):
+        # What a step that was traced before has left behind.
+        model._clear_losses()
+        packed = pack(*_inputs(trace, model, data, batch))
+        if kind == "predict":
+            outputs = model.predict_step(packed)
+            flat = [_tensor(trace, output) for output in tree.flatten(outputs)]
+            step = Step(trace.compile(flat), None, tree.map_structure(lambda _: None, outputs))
+        else:
+            if parts > 1:
+                logs = model._accumulated_train_step(packed, parts)
+            else:
+                logs = model.train_step(packed) if kind == "train" else model.test_step(packed)
+            logs = _flat_logs(model, f"{kind}_step", logs)
+            step = Step(trace.compile([_tensor(trace, value) for value in logs.values()]), list(logs))
+        model._clear_losses()
+    return step
 
 
-def _optimize(trace: Trace, model, loss) -> None:
-    variables = model.trainable_variables
-    if not variables:
-        return
-    if not isinstance(loss, Tensor):
-        raise ValueError(f"Model '{model.name}': the loss does not depend on the model")
-    gradients = trace.gradients([loss], [trace.initial(v) for v in variables])
-    unused = [v.path for v, gradient in zip(variables, gradients, strict=False) if gradient is None]
-    if len(unused) == len(variables):
-        raise ValueError(f"Model '{model.name}': the loss depends on none of the weights {', '.join(unused)}")
-    used = [(gradient, v) for gradient, v in zip(gradients, variables, strict=False) if gradient is not None]
-    model.optimizer.apply([gradient for gradient, _ in used], [v for _, v in used])
+def _flat_logs(model, name: str, logs) -> dict:
+    """Logs by name; a dict among them stands for what it holds, as metrics with several results return it."""
+    if not isinstance(logs, dict):
+        raise TypeError(
+            f"{type(model).__name__}.{name}: expected a dict of numbers by name to be returned. Received: {logs!r}"
+        )
+    flat: dict = {}
+    for key, value in logs.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    return flat
+
+
+def _number(value):
+    return float(value) if value.ndim == 0 else value
 
 
 def _inputs(trace: Trace, model, data: Data, batch: int):
@@ -103,18 +105,3 @@ def _target_dtype(model, index: int, array) -> str:
 def _tensor(trace: Trace, value) -> Tensor:
     value = resolve(value)
     return value if isinstance(value, Tensor) else trace.constant(value)
-
-
-def _like(y, weights: list | None):
-    if weights is None or y is None:
-        return None
-    return tree.pack_as(y, weights) if tree.is_nested(y) else weights[0]
-
-
-def _check_outputs(model, outputs, y) -> None:
-    """The last layer's output and the targets must have the same number of parts."""
-    if y is None:
-        return
-    got, expected = len(tree.flatten(outputs)), len(tree.flatten(y))
-    if got != expected:
-        raise ValueError(f"Model '{model.name}' has {got} output(s). Received: y with {expected} array(s)")

@@ -1,16 +1,12 @@
-"""What is trained and how: compile, losses, metrics, and the programs that do it."""
+"""What is trained and how: compile, losses, metrics."""
 
 from __future__ import annotations
 
 from swiftbn import ops, tree
-from swiftbn.config import floatx
-from swiftbn.models._labels import check_labels
-from swiftbn.models.data import Data, order_targets
-from swiftbn.tensor import KerasTensor
 
 
 class Trainer:
-    """Configuration of training, and the programs for batches of given shapes."""
+    """Configuration of training, and what it measures."""
 
     _trainer_attributes = frozenset(
         (
@@ -21,6 +17,7 @@ class Trainer:
             "_programs",
             "_compile_config",
             "history",
+            "_initial_epoch",
         )
     )
 
@@ -34,6 +31,11 @@ class Trainer:
         self._compile_config = None
         self.history = None
         self.stop_training = False
+        self.stop_evaluating = False
+        self.stop_predicting = False
+        self.steps_per_execution = 1
+        # Epoch that a callback found in a backup, to go on with.
+        self._initial_epoch = None
 
     def _clear_programs(self) -> None:
         self._programs = {}
@@ -64,8 +66,10 @@ class Trainer:
             loss: name, function or Loss; with several outputs also a list or a dict by output name.
             loss_weights: numbers by which the outputs' losses are multiplied, a list or a dict.
             metrics, weighted_metrics: lists of names, functions or Metrics; with several outputs nested like the loss.
-            run_eagerly: only False; steps_per_execution: only 1.
-            jit_compile, auto_scale_loss: accepted, and without effect: every step is compiled, in full precision.
+            run_eagerly: only False: steps are always traced.
+            steps_per_execution: batches between two calls of callbacks, which are told the first and the last.
+            jit_compile: accepted, and without effect: every step is compiled.
+            auto_scale_loss: accepted, and without effect: no step computes in half precision.
 
         Raises:
             ValueError: unknown names, or values that are not supported.
@@ -76,8 +80,10 @@ class Trainer:
 
         if run_eagerly:
             raise ValueError(f"compile: only run_eagerly=False is supported. Received: run_eagerly={run_eagerly!r}")
-        if steps_per_execution != 1:
-            raise ValueError(f"compile: only steps_per_execution=1 is supported. Received: {steps_per_execution!r}")
+        if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(
+                f"compile: expected steps_per_execution to be an integer >= 1. Received: {steps_per_execution!r}"
+            )
         if jit_compile not in ("auto", True, False):
             raise ValueError(f"compile: expected jit_compile to be 'auto', True or False. Received: {jit_compile!r}")
         optimizer, compiled_metrics = optimizers.get(optimizer), CompiledMetrics(metrics, weighted_metrics)
@@ -85,6 +91,7 @@ class Trainer:
         self._compiled_metrics = compiled_metrics
         self.optimizer = optimizer
         self.loss = loss
+        self.steps_per_execution = steps_per_execution
         self._loss_tracker = metrics_module.Mean(name="loss")
         self._compile_config = {
             "optimizer": optimizer,
@@ -124,13 +131,17 @@ class Trainer:
 
     @property
     def metrics(self) -> list:
-        """The loss's mean, the compiled metrics, and metrics held in attributes of the model and its layers."""
+        """The loss's mean, the compiled metrics, and metrics held in attributes of the model and its layers.
+
+        As in Keras, those of models inside belong to their own training. A subclass may return others.
+        """
         found = [] if self._loss_tracker is None else [self._loss_tracker]
         if self._compiled_metrics is not None:
             found += self._compiled_metrics.metrics
         if self._compiled_loss is not None:
             found += self._compiled_loss.metrics
-        return found + [metric for layer in self._flatten_layers() for metric in layer._metrics]
+        layers = [self, *(layer for layer in self._flatten_layers(False) if not isinstance(layer, Trainer))]
+        return found + [metric for layer in layers for metric in layer._metrics]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -147,13 +158,13 @@ class Trainer:
         """The total loss of a batch: compiled losses, those from `add_loss`, and regularizers."""
         total = None
         if self._compiled_loss is not None and y is not None:
-            targets, outputs = self._match(y, y_pred)
-            weights = [None] * len(outputs) if sample_weight is None else tree.flatten(sample_weight)
-            batch = tree.flatten(x)[0].shape[0]
-            total = self._compiled_loss(targets, outputs, weights, batch)
+            targets, outputs, weights = self._match(y, y_pred, sample_weight)
+            if self._compiled_loss.losses is None:
+                self._compiled_loss.build(targets, outputs, self._output_names(y_pred))
+            total = self._compiled_loss(targets, outputs, weights)
         for loss in self.losses:
             loss = ops.sum(loss) if len(loss.shape) else loss
-            total = loss if total is None else ops.add(total, loss)
+            total = loss if total is None else ops.add(total, ops.cast(loss, total.dtype))
         if total is None:
             raise ValueError(
                 f"Model '{self.name}' has no loss: compile(loss=...) with y given, or add_loss() in a layer, is needed"
@@ -162,29 +173,53 @@ class Trainer:
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Updates the compiled metrics with a batch and returns the results of all metrics by name."""
-        if y is not None:
-            targets, outputs = self._match(y, y_pred)
-            weights = [None] * len(outputs) if sample_weight is None else tree.flatten(sample_weight)
+        if y is not None and self._compiled_metrics is not None:
+            targets, outputs, weights = self._match(y, y_pred, sample_weight)
+            if not self._compiled_metrics.built:
+                self._compiled_metrics.build(targets, outputs, self._output_names(y_pred))
             self._compiled_metrics.update(targets, outputs, weights)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict:
-        """The present results of all metrics by name, the loss first."""
-        results = {"loss": self._loss_tracker.result()}
-        results.update(self._compiled_metrics.results())
-        others = [] if self._compiled_loss is None else self._compiled_loss.metrics
-        others = others + [metric for layer in self._flatten_layers() for metric in layer._metrics]
-        for metric in others:
-            result = metric.result()
-            results.update(result if isinstance(result, dict) else {metric.name: result})
+        """The present results of `metrics` by name, the loss first."""
+        compiled = [] if self._compiled_metrics is None else self._compiled_metrics.metrics
+        results: dict = {}
+        for metric in self.metrics:
+            if not any(metric is other for other in compiled):
+                result = metric.result()
+                results.update(result if isinstance(result, dict) else {metric.name: result})
+            elif metric is compiled[0]:
+                results.update(self._compiled_metrics.results())
         return results
 
-    def _match(self, y, y_pred) -> tuple[list, list]:
-        if isinstance(y_pred, dict) and isinstance(y, dict) and set(y) != set(y_pred):
+    def _match(self, y, y_pred, sample_weight=None) -> tuple[list, list, list]:
+        """Flat targets, outputs and weights, one for each output; None for outputs that have no target.
+
+        Raises:
+            ValueError: targets for other outputs than those that have a loss, or than all.
+        """
+        targets, outputs = tree.flatten(y), tree.flatten(y_pred)
+        weights = [None] * len(targets) if sample_weight is None else tree.flatten(sample_weight)
+        if len(weights) == 1:
+            weights = weights * len(targets)
+        by_name = isinstance(y_pred, dict) and isinstance(y, dict)
+        if len(targets) == len(outputs) and not (by_name and set(y) != set(y_pred)):
+            return targets, outputs, weights
+        names = self._output_names(y_pred)
+        places = [] if self._compiled_loss is None else self._compiled_loss.places(names)
+        if by_name and set(y) != {names[place] for place in places}:
             raise ValueError(
                 f"Model '{self.name}' has outputs {', '.join(sorted(y_pred))}. Received: y for {', '.join(sorted(y))}"
             )
-        return tree.flatten(y), tree.flatten(y_pred)
+        if len(targets) != len(places):
+            raise ValueError(
+                f"Model '{self.name}' has {len(outputs)} output(s). Received: y with {len(targets)} array(s)"
+            )
+        spread: list = [None] * len(outputs)
+        spread_weights: list = [None] * len(outputs)
+        for place, target, weight in zip(places, targets, weights, strict=True):
+            spread[place], spread_weights[place] = target, weight
+        return spread, outputs, spread_weights
 
     def _output_names(self, outputs) -> list[str]:
         from swiftbn.models.compiled import flat_names
@@ -204,64 +239,3 @@ class Trainer:
 
     def _has_class_targets(self, index: int) -> bool:
         return self._compiled_loss is not None and self._compiled_loss.is_sparse(index)
-
-    # Programs
-
-    def _prepare(self, kind: str, data: Data) -> Data:
-        """Builds the model and matches losses and metrics with its outputs, from one symbolic call.
-
-        Returns the data with targets in the order of the outputs.
-        """
-        if kind != "predict" and not self.compiled:
-            raise ValueError(f"Model '{self.name}' has to be compiled before it can be trained or evaluated")
-        if kind != "predict" and data.y is None and self._compiled_loss is not None:
-            raise ValueError(f"Model '{self.name}' was compiled with a loss, which needs y. Received: y=None")
-        wanted = iter(self._input_dtypes(len(tree.flatten(data.x))))
-
-        def symbolic(array):
-            dtype = next(wanted) or (floatx() if array.dtype.kind == "f" else array.dtype.name)
-            return KerasTensor((None, *array.shape[1:]), dtype)
-
-        x = tree.map_structure(symbolic, data.x)
-        key = ("outputs", *((t.shape, t.dtype) for t in tree.flatten(x)))
-        if key not in self._programs:
-            self._programs[key] = self._symbolic_outputs(x)
-        outputs = self._programs[key]
-        if kind == "predict" or data.y is None:
-            return data
-        y = tree.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), a.dtype.name), data.y)
-        if len(tree.flatten(y)) != len(tree.flatten(outputs)):
-            raise ValueError(
-                f"Model '{self.name}' has {len(tree.flatten(outputs))} output(s). "
-                f"Received: y with {len(tree.flatten(y))} array(s)"
-            )
-        names = self._output_names(outputs)
-        if isinstance(data.y, dict) and not isinstance(outputs, dict):
-            data, y = order_targets(data, names), order_targets(data._replace(y=y), names).y
-        targets, flat = self._match(y, outputs)
-        if self._compiled_loss is not None and self._compiled_loss.losses is None:
-            self._compiled_loss.build(flat, names, [len(t.shape) for t in targets])
-        if not self._compiled_metrics.built:
-            self._compiled_metrics.build(targets, flat, names)
-        if self._compiled_loss is not None:
-            check_labels(self._compiled_loss, tree.flatten(data.y), flat)
-        return data
-
-    def _symbolic_outputs(self, x):
-        from swiftbn import naming
-
-        with naming.name_scope(self.name, caller=self):
-            if not self.built:
-                self._build_for({"inputs": x})
-            outputs = self.compute_output_spec(x)
-        self.built = True
-        return outputs
-
-    def _step(self, kind: str, data: Data, batch: int):
-        """The program for batches of a size, traced when it is first needed."""
-        from swiftbn.models.step import make_step
-
-        key = (kind, batch, *((a.shape[1:], a.dtype) for a in data.arrays), data.weights is None)
-        if key not in self._programs:
-            self._programs[key] = make_step(self, kind, data, batch)
-        return self._programs[key]

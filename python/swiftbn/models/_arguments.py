@@ -1,0 +1,63 @@
+"""Checks of what fit, evaluate and predict are given."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+
+def check_epoch(name: str, value) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"fit: expected {name} to be an integer >= 0. Received: {name}={value!r}")
+    return int(value)
+
+
+def check_count(name: str, value) -> int | None:
+    """An integer >= 1, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"Expected {name} to be an integer >= 1. Received: {name}={value!r}")
+    return int(value)
+
+
+def check_shuffle(value):
+    if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, str) and value == "batch"):
+        raise ValueError(f"fit: expected shuffle to be True, False or 'batch'. Received: shuffle={value!r}")
+    return value if isinstance(value, str) else bool(value)
+
+
+def check_verbose(verbose) -> int:
+    if verbose == "auto":
+        return 1 if sys.stdout is not None and sys.stdout.isatty() else 2
+    if verbose not in (0, 1, 2):
+        raise ValueError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+    return int(verbose)
+
+
+def check_validation_data(value) -> tuple:
+    """(x, y, sample_weight) from (x, y), (x, y, sample_weight) or data in batches."""
+    if not isinstance(value, (list, tuple)):
+        from swiftbn.models.batches import is_array_data
+
+        if not is_array_data(value):
+            return value, None, None
+    if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 3:
+        raise ValueError(
+            "fit: expected validation_data to be (x, y), (x, y, sample_weight) or data in batches. "
+            f"Received: {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, (list, tuple)) else "")
+        )
+    return (*value, None)[:3]
+
+
+def validation_epochs(value):
+    """The function that says whether to evaluate behind an epoch, counted from 1."""
+    if isinstance(value, (list, tuple, set)):
+        epochs = set(value)
+        if not all(isinstance(epoch, (int, np.integer)) for epoch in epochs):
+            raise ValueError(f"fit: expected validation_freq to hold numbers of epochs. Received: {value!r}")
+        return lambda epoch: epoch in epochs
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"fit: expected validation_freq to be an integer >= 1 or a list. Received: {value!r}")
+    return lambda epoch: epoch % value == 0
