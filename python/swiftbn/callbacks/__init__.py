@@ -1,5 +1,6 @@
 """Callbacks: what happens between batches and epochs."""
 
+from swiftbn.callbacks.backup import BackupAndRestore
 from swiftbn.callbacks.base import Callback, CallbackList, History, LambdaCallback, TerminateOnNaN
 from swiftbn.callbacks.checkpoint import ModelCheckpoint
 from swiftbn.callbacks.csv_logger import CSVLogger
@@ -8,6 +9,7 @@ from swiftbn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPla
 from swiftbn.callbacks.progress import ProgbarLogger
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
