@@ -286,6 +286,7 @@ def test_steps_per_execution():
     np.testing.assert_array_equal(results[0][1], results[1][1])
 
 
+@pytest.mark.interop
 def test_a_torch_loader():
     torch = pytest.importorskip("torch")
     tensors = torch.from_numpy(X.copy()), torch.from_numpy(LABELS.copy())

@@ -43,7 +43,9 @@ class Monitor(Callback):
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return False
-        for metric in getattr(self.model, "metrics", None) or ():
+        metrics = getattr(self.model, "metrics", None) or ()
+        # The compiled metrics are one that holds several.
+        for metric in [part for metric in metrics for part in getattr(metric, "metrics", [metric])]:
             direction = getattr(metric, "_direction", None)
             if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return direction == "up"

@@ -88,13 +88,17 @@ class CompiledLoss:
 
 
 class CompiledMetrics:
-    """Metrics of each output, with and without sample weights.
+    """Metrics of each output, with and without sample weights, that are updated and read as one metric.
 
     Args:
         metrics, weighted_metrics: a list for one output, or lists nested as the outputs, by position or name.
+        match: function of targets, outputs and weights that returns lists of them, one for each output.
+        output_names: function of outputs that returns their names.
     """
 
-    def __init__(self, metrics, weighted_metrics=None):
+    name = "compile_metrics"
+
+    def __init__(self, metrics, weighted_metrics, match, output_names):
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if value is not None and not isinstance(value, (list, tuple, dict)):
                 raise ValueError(
@@ -102,6 +106,8 @@ class CompiledMetrics:
                 )
         self.user_metrics = metrics
         self.user_weighted = weighted_metrics
+        self._match = match
+        self._output_names = output_names
         self.built = False
         # (metric, index of its output, whether sample weights count)
         self.entries: list = []
@@ -123,12 +129,23 @@ class CompiledMetrics:
                     self._prefixes.append(f"{names[index]}_" if len(names) > 1 else "")
         self.built = True
 
-    def update(self, targets: list, outputs: list, weights: list) -> None:
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
+        targets, outputs, weights = self._match(y_true, y_pred, sample_weight)
+        if not self.built:
+            self.build(targets, outputs, self._output_names(y_pred))
         for metric, index, is_weighted in self.entries:
             weight = weights[index] if is_weighted else None
             metric.update_state(targets[index], outputs[index], sample_weight=weight)
 
-    def results(self) -> dict:
+    def reset_state(self) -> None:
+        for metric in self.metrics:
+            metric.reset_state()
+
+    @property
+    def variables(self) -> list:
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def result(self) -> dict:
         """Results by name; of a weighted metric whose name is taken "weighted_" is part, other names are numbered."""
         found: dict = {}
         for (metric, _, is_weighted), prefix in zip(self.entries, self._prefixes, strict=True):

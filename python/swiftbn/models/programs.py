@@ -47,7 +47,7 @@ class Programs(Steps):
         targets, flat, _ = self._match(y, outputs)
         if self._compiled_loss is not None and self._compiled_loss.losses is None:
             self._compiled_loss.build(targets, flat, names)
-        if not self._compiled_metrics.built:
+        if self._compiled_metrics is not None and not self._compiled_metrics.built:
             self._compiled_metrics.build(targets, flat, names)
         if self._compiled_loss is not None:
             labels, _, _ = self._match(data.y, outputs)

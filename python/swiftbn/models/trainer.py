@@ -86,9 +86,10 @@ class Trainer:
             )
         if jit_compile not in ("auto", True, False):
             raise ValueError(f"compile: expected jit_compile to be 'auto', True or False. Received: {jit_compile!r}")
-        optimizer, compiled_metrics = optimizers.get(optimizer), CompiledMetrics(metrics, weighted_metrics)
+        optimizer = optimizers.get(optimizer)
+        compiled_metrics = CompiledMetrics(metrics, weighted_metrics, self._match, self._output_names)
         self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
-        self._compiled_metrics = compiled_metrics
+        self._compiled_metrics = compiled_metrics if metrics or weighted_metrics else None
         self.optimizer = optimizer
         self.loss = loss
         self.steps_per_execution = steps_per_execution
@@ -131,13 +132,13 @@ class Trainer:
 
     @property
     def metrics(self) -> list:
-        """The loss's mean, the compiled metrics, and metrics held in attributes of the model and its layers.
+        """The loss's mean, the compiled metrics as one, and metrics held in attributes of the model and its layers.
 
         As in Keras, those of models inside belong to their own training. A subclass may return others.
         """
         found = [] if self._loss_tracker is None else [self._loss_tracker]
         if self._compiled_metrics is not None:
-            found += self._compiled_metrics.metrics
+            found.append(self._compiled_metrics)
         if self._compiled_loss is not None:
             found += self._compiled_loss.metrics
         layers = [self, *(layer for layer in self._flatten_layers(False) if not isinstance(layer, Trainer))]
@@ -174,22 +175,15 @@ class Trainer:
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Updates the compiled metrics with a batch and returns the results of all metrics by name."""
         if y is not None and self._compiled_metrics is not None:
-            targets, outputs, weights = self._match(y, y_pred, sample_weight)
-            if not self._compiled_metrics.built:
-                self._compiled_metrics.build(targets, outputs, self._output_names(y_pred))
-            self._compiled_metrics.update(targets, outputs, weights)
+            self._compiled_metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict:
         """The present results of `metrics` by name, the loss first."""
-        compiled = [] if self._compiled_metrics is None else self._compiled_metrics.metrics
         results: dict = {}
         for metric in self.metrics:
-            if not any(metric is other for other in compiled):
-                result = metric.result()
-                results.update(result if isinstance(result, dict) else {metric.name: result})
-            elif metric is compiled[0]:
-                results.update(self._compiled_metrics.results())
+            result = metric.result()
+            results.update(result if isinstance(result, dict) else {metric.name: result})
         return results
 
     def _match(self, y, y_pred, sample_weight=None) -> tuple[list, list, list]:
