@@ -342,3 +342,13 @@ def test_bad_batches():
         PyDataset(max_queue_size=0)
     with pytest.raises(NotImplementedError, match="num_batches"):
         model.fit(PyDataset(), verbose=0)
+
+
+def test_each_evaluation_begins_anew():
+    model = classifier()
+    model.compile(swiftbn.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    for data in ((X, LABELS), Again(pieces(X, LABELS, sizes=[32, 18])), Dataset(pieces(X, LABELS, sizes=[32, 18]))):
+        history = model.fit(X, LABELS, epochs=3, validation_data=data, validation_steps=1, verbose=0)
+        count = 50 if isinstance(data, tuple) else 32
+        expected = model.evaluate(X[:count], LABELS[:count], verbose=0)
+        np.testing.assert_allclose(history.history["val_loss"], expected, rtol=1e-5)

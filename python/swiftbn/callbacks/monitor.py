@@ -45,7 +45,7 @@ class Monitor(Callback):
             return False
         metrics = getattr(self.model, "metrics", None) or ()
         # The compiled metrics are one that holds several.
-        for metric in [part for metric in metrics for part in getattr(metric, "metrics", [metric])]:
+        for metric in [part for whole in metrics for part in getattr(whole, "metrics", [whole])]:
             direction = getattr(metric, "_direction", None)
             if direction is not None and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return direction == "up"

@@ -146,12 +146,14 @@ def _length(iterable) -> int | None:
 class Epochs:
     """The batches of one epoch after another.
 
-    With a number of steps an epoch begins where the last one ended, and the source is begun anew when it has ended.
+    With a number of steps an epoch that `goes_on` begins where the last one ended, and the source is begun anew when it
+    has ended.
     """
 
-    def __init__(self, source, steps: int | None):
+    def __init__(self, source, steps: int | None, goes_on: bool = False):
         self._source = source
         self._steps = steps
+        self._goes_on = goes_on and steps is not None
         self._rest = None
         self.steps = source.count if steps is None else steps
 
@@ -177,8 +179,7 @@ class Epochs:
         self._source.on_epoch_end()
 
     def _continued(self, number: int):
-        # Only epochs of a number of steps end before the source does and go on there.
-        first = None if self._rest is None or self._steps is None else next(self._rest, None)
+        first = None if self._rest is None or not self._goes_on else next(self._rest, None)
         if first is None:
             self._rest = iter(self._source.batches(number))
         else:

@@ -68,7 +68,7 @@ class Loops(Programs):
             sample_weight: weights of samples, one array or one for each output. None with batches.
             initial_epoch: epoch to begin with.
             steps_per_epoch: batches per epoch, by default all; the next epoch goes on where the last one ended.
-            validation_steps: the same for the evaluation.
+            validation_steps: batches per evaluation, by default all; each begins anew, but for generators.
             validation_batch_size: batch size of the evaluation, by default `batch_size`.
             validation_freq: every how many epochs to evaluate, or a list of epochs (counted from 1).
             accumulate: number of parts into which a batch is divided, to be computed one after the other in less
@@ -115,7 +115,7 @@ class Loops(Programs):
             validation = make_source(self, "test", *parts, batch_size=size, steps=validation_steps)
         if not self.built:
             source.prepare()
-        training = Epochs(source, steps)
+        training = Epochs(source, steps, goes_on=True)
         validation = None if validation is None else Epochs(validation, validation_steps)
 
         callbacks = self._callback_list(callbacks, verbose, training.steps, epochs, add_history=True)
