@@ -78,7 +78,11 @@ def global_seed_generator() -> SeedGenerator:
 def reset_global_seed(seed: int | None = None) -> None:
     """Starts the global generator anew, from a seed or (None) when it is first used."""
     global _global_generator
-    _global_generator = None if seed is None else SeedGenerator(seed, name="global_seed_generator")
+    if seed is not None and _global_generator is not None:
+        # The same variable, which compiled programs may read.
+        _global_generator.state.numpy()[...] = (seed, 0)
+    else:
+        _global_generator = None if seed is None else SeedGenerator(seed, name="global_seed_generator")
 
 
 def draw_seed(seed):

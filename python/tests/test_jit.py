@@ -132,6 +132,16 @@ def test_random_numbers_differ_from_call_to_call():
     np.testing.assert_array_equal(second, random.normal((4,), seed=again))
 
 
+def test_seeding_reaches_compiled_functions():
+    function = jit(lambda: random.normal((3,)))
+    numbers = []
+    for _ in range(2):
+        swiftbn.utils.set_random_seed(5)
+        numbers.append((function(), function()))
+    np.testing.assert_array_equal(numbers[0], numbers[1])
+    assert (numbers[0][0] != numbers[0][1]).all()
+
+
 def test_with_gradients_inside_and_outside():
     def function(w, x):
         return ops.sum(ops.tanh(w * x))

@@ -217,3 +217,28 @@ def test_single_batches():
         np.testing.assert_allclose(results[1], results[0], rtol=1e-4)
         results = [model.test_on_batch(X, LABELS, sample_weight=WEIGHTS) for model in (theirs, ours)]
         np.testing.assert_allclose(results[1], results[0], rtol=1e-4)
+
+
+def test_nested_inputs_and_outputs():
+    def make(k):
+        a, b, c = (k.Input((2,), name=name) for name in "abc")
+        x = k.layers.Dense(4, name="trunk")(k.layers.Concatenate()([a, b, c]))
+        outputs = [k.layers.Dense(1, name=name)(x) for name in ("one", "two", "three")]
+        return k.Model({"a": a, "rest": [b, c]}, {"p": [outputs[0], outputs[1]], "q": outputs[2]})
+
+    x = {"a": X[:, :2], "rest": [X[:, 2:4], X[:, 4:]]}
+    y = {"p": [VALUES[:, :1], VALUES[:, 1:]], "q": VALUES[:, :1] ** 2}
+
+    def fit(_, model):
+        return model.fit(x, y, sample_weight={"p": [WEIGHTS, WEIGHTS], "q": WEIGHTS}, **OPTIONS)
+
+    arguments = dict(loss={"p": ["mse", "mse"], "q": "mse"}, loss_weights={"p": [1.0, 0.5], "q": 2.0})
+    compare(make, fit, **arguments)
+    compare(make, fit, loss="mse")
+
+
+def test_an_output_without_a_loss():
+    def fit(_, model):
+        return model.fit(X, [LABELS], **OPTIONS)
+
+    compare(two_outputs, fit, loss=[SPARSE["loss"], None])

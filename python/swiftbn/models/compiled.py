@@ -5,6 +5,7 @@ from __future__ import annotations
 from swiftbn import losses as losses_module
 from swiftbn import metrics as metrics_module
 from swiftbn import ops, tree
+from swiftbn.models._per_output import metric_groups, per_output
 
 _SPARSE = ("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy")
 
@@ -24,26 +25,25 @@ class CompiledLoss:
         self.weights: list = []
         self.trackers: list = []
 
-    def places(self, names: list) -> list[int]:
+    def places(self, outputs, names: list) -> list[int]:
         """Positions of the outputs that have a loss."""
-        losses = _per_output("loss", self.user_loss, names, share=True)
+        losses = per_output("loss", self.user_loss, outputs, names, share=True)
         return [place for place, loss in enumerate(losses) if loss is not None]
 
-    def build(self, targets: list, outputs: list, names: list) -> None:
+    def build(self, targets: list, outputs, names: list) -> None:
         """Matches losses with outputs; `names` are the outputs' names, targets None where there is no loss."""
-        losses = _per_output("loss", self.user_loss, names, share=True)
-        weights = _per_output("loss_weights", self.user_weights, names, share=False)
-        losses = [_make_loss(loss, *pair) for loss, *pair in zip(losses, targets, outputs, strict=True)]
+        losses = per_output("loss", self.user_loss, outputs, names, share=True)
+        weights = per_output("loss_weights", self.user_weights, outputs, names, share=False)
+        losses = [_make_loss(loss, *pair) for loss, *pair in zip(losses, targets, tree.flatten(outputs), strict=True)]
         if all(loss is None for loss in losses):
             raise ValueError("compile: expected a loss for at least one output. Received: None for all")
         for weight in weights:
             if weight is not None and (isinstance(weight, bool) or not isinstance(weight, (int, float))):
                 raise ValueError(f"compile: expected loss_weights to be numbers. Received: {weight!r}")
         self.losses, self.weights = losses, weights
-        if len(names) > 1:
+        if sum(loss is not None for loss in losses) > 1:
             self.trackers = [
-                None if loss is None else metrics_module.Mean(name=f"{name}_loss")
-                for loss, name in zip(losses, names, strict=False)
+                None if loss is None else _tracker(f"{name}_loss") for loss, name in zip(losses, names, strict=False)
             ]
 
     def is_sparse(self, index: int) -> bool:
@@ -113,18 +113,19 @@ class CompiledMetrics:
         self.entries: list = []
         self._prefixes: list = []
 
-    def build(self, targets: list, outputs: list, names: list) -> None:
+    def build(self, targets: list, outputs, names: list) -> None:
         """Matches metrics with outputs and resolves names like "accuracy" by the shapes of targets and outputs."""
         self.entries, self._prefixes = [], []
+        flat = tree.flatten(outputs)
         for user, is_weighted in ((self.user_metrics, False), (self.user_weighted, True)):
-            for index, group in enumerate(_metric_groups(user, names)):
+            for index, group in enumerate(metric_groups(user, outputs, names)):
                 if group and targets[index] is None:
                     raise ValueError(
                         "compile: expected no metrics for outputs without targets. "
                         f"Received: metrics for {names[index]}"
                     )
                 for identifier in group:
-                    metric = _make_metric(identifier, targets[index], outputs[index])
+                    metric = _make_metric(identifier, targets[index], flat[index])
                     self.entries.append((metric, index, is_weighted))
                     self._prefixes.append(f"{names[index]}_" if len(names) > 1 else "")
         self.built = True
@@ -132,7 +133,7 @@ class CompiledMetrics:
     def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         targets, outputs, weights = self._match(y_true, y_pred, sample_weight)
         if not self.built:
-            self.build(targets, outputs, self._output_names(y_pred))
+            self.build(targets, y_pred, self._output_names(y_pred))
         for metric, index, is_weighted in self.entries:
             weight = weights[index] if is_weighted else None
             metric.update_state(targets[index], outputs[index], sample_weight=weight)
@@ -165,53 +166,11 @@ class CompiledMetrics:
         return [metric for metric, _, _ in self.entries]
 
 
-def _per_output(argument: str, value, names: list, share: bool) -> list:
-    count = len(names)
-    if isinstance(value, dict):
-        unknown = [key for key in value if key not in names]
-        if unknown:
-            raise ValueError(
-                f"compile: expected {argument} to be given for the outputs {', '.join(names)}. "
-                f"Received: {', '.join(map(str, unknown))}"
-            )
-        return [value.get(name) for name in names]
-    if isinstance(value, (list, tuple)):
-        if len(value) != count:
-            raise ValueError(
-                f"compile: expected {argument} for {count} output(s) ({', '.join(names)}). Received: {len(value)}"
-            )
-        return list(value)
-    if value is not None and count > 1 and not share:
-        raise ValueError(f"compile: expected {argument} for each of {count} outputs. Received: {value!r}")
-    return [value] * count
-
-
-def _metric_groups(metrics, names: list) -> list:
-    """For each output a list of metric identifiers."""
-    if not metrics:
-        return [[] for _ in names]
-
-    def group(value):
-        return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
-
-    if isinstance(metrics, dict):
-        unknown = [key for key in metrics if key not in names]
-        if unknown:
-            raise ValueError(
-                f"compile: expected metrics for the outputs {', '.join(names)}. "
-                f"Received: {', '.join(map(str, unknown))}"
-            )
-        return [group(metrics.get(name)) for name in names]
-    if len(names) == 1:
-        flat = group(metrics)
-        return [[item for entry in flat for item in group(entry)]]
-    metrics = group(metrics)
-    if len(metrics) != len(names):
-        raise ValueError(
-            f"compile: expected metrics nested as the {len(names)} outputs {', '.join(names)}. "
-            f"Received: {len(metrics)} entries"
-        )
-    return [group(entry) for entry in metrics]
+def _tracker(name: str):
+    """A mean with a name that may hold a path, which names of variables may not."""
+    tracker = metrics_module.Mean(name=name.replace("/", "_"))
+    tracker.name = name
+    return tracker
 
 
 def _loss_name(loss) -> str:
@@ -266,10 +225,3 @@ def _wrap_metric(metric, name: str | None):
     if not callable(metric):
         raise ValueError(f"compile: expected metrics to be names, functions or Metric objects. Received: {metric!r}")
     return metrics_module.MeanMetricWrapper(metric, name=name or getattr(metric, "__name__", "metric"))
-
-
-def flat_names(structure) -> list[str]:
-    """Names for the outputs of a model without names of its own: "output_1", …, or a dict's keys."""
-    if isinstance(structure, dict):
-        return sorted(structure)
-    return [f"output_{i + 1}" for i in range(len(tree.flatten(structure)))]

@@ -16,11 +16,11 @@ from swiftbn.models._arguments import (
     validation_epochs,
 )
 from swiftbn.models.batches import Epochs, array_source, is_array_data, make_source
-from swiftbn.models.data import Data, make_data, split
-from swiftbn.models.programs import Programs
+from swiftbn.models.data import make_data, split
+from swiftbn.models.single_batches import SingleBatches
 
 
-class Loops(Programs):
+class Loops(SingleBatches):
     """Runs a model's programs over data."""
 
     def fit(
@@ -134,17 +134,23 @@ class Loops(Programs):
                 callbacks.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
-            self.optimizer.finalize_variable_values(self.trainable_variables)
+            self._finalize_weights()
             callbacks.on_train_end(logs=logs)
         return self.history
 
+    def _finalize_weights(self) -> None:
+        """Lets an optimizer that keeps averages of the weights put them in place."""
+        finalize = getattr(self.optimizer, "finalize_variable_values", None)
+        if finalize is not None:
+            finalize(self.trainable_variables)
+
     def _train_epoch(self, training: Epochs, epoch: int, accumulate: int, callbacks) -> dict:
         logs: dict = {}
+        step_for = self._finder("train", accumulate)
         for first, group in self._groups(training.epoch(epoch)):
             callbacks.on_train_batch_begin(first)
             for batch in group:
-                step = self._step("train", batch.data, batch.count, accumulate)
-                logs = step.logs(batch.arrays, batch.indices)
+                logs = step_for(batch).logs(batch.arrays, batch.indices)
             # A copy, so that what callbacks add is not taken for the epoch's.
             callbacks.on_train_batch_end(first + len(group) - 1, dict(logs))
             if self.stop_training:
@@ -159,10 +165,11 @@ class Loops(Programs):
         self.stop_evaluating = False
         callbacks.on_test_begin()
         logs: dict = {}
+        step_for = self._finder("test")
         for first, group in self._groups(testing.epoch(0)):
             callbacks.on_test_batch_begin(first)
             for batch in group:
-                logs = self._step("test", batch.data, batch.count).logs(batch.arrays, batch.indices)
+                logs = step_for(batch).logs(batch.arrays, batch.indices)
             callbacks.on_test_batch_end(first + len(group) - 1, logs)
             if self.stop_evaluating:
                 break
@@ -206,13 +213,14 @@ class Loops(Programs):
         predicting = Epochs(source, steps)
         callbacks = self._callback_list(callbacks, verbose, predicting.steps)
         self.stop_predicting = False
+        step_for = self._finder("predict")
         parts = []
         with callbacks.guarded():
             callbacks.on_predict_begin()
             for first, group in self._groups(predicting.epoch(0)):
                 callbacks.on_predict_batch_begin(first)
                 for batch in group:
-                    step = self._step("predict", batch.data, batch.count)
+                    step = step_for(batch)
                     parts.append(step.program.run(batch.arrays))
                 outputs = tree.pack_as(step.structure, parts[-1])
                 callbacks.on_predict_batch_end(first + len(group) - 1, {"outputs": outputs})
@@ -232,6 +240,18 @@ class Loops(Programs):
             yield first, group
             first += len(group)
 
+    def _finder(self, kind: str, parts: int = 1):
+        """A function that returns the program of a batch, without a search while batches are alike."""
+        data, count, step = None, 0, None
+
+        def find(batch):
+            nonlocal data, count, step
+            if batch.data is not data or batch.count != count:
+                data, count, step = batch.data, batch.count, self._step(kind, batch.data, batch.count, parts)
+            return step
+
+        return find
+
     def _callback_list(self, callbacks, verbose: int, steps: int | None, epochs: int = 1, add_history: bool = False):
         from swiftbn.callbacks import CallbackList
 
@@ -246,38 +266,3 @@ class Loops(Programs):
             steps=steps,
             model=self,
         )
-
-    # Single batches
-
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """One step of training on a batch.
-
-        Returns:
-            As `evaluate`.
-        """
-        return self._on_batch("train", make_data(x, y, sample_weight, class_weight), return_dict)
-
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """Loss and metrics on a batch alone."""
-        return self._on_batch("test", make_data(x, y, sample_weight), return_dict)
-
-    def predict_on_batch(self, x):
-        """The model's outputs for a batch."""
-        data = self._prepare("predict", make_data(x))
-        step = self._step("predict", data, data.count)
-        return tree.pack_as(step.structure, step.program.run(data.arrays))
-
-    def _on_batch(self, kind: str, data: Data, return_dict: bool):
-        data = self._prepare(kind, data)
-        step = self._step(kind, data, data.count)
-        self.reset_metrics()
-        return self._result(step.logs(data.arrays), return_dict)
-
-    def _result(self, logs: dict, return_dict: bool):
-        """The logs as a dict, or a list in the order of the metrics, of one alone that one."""
-        logs = dict(sorted(logs.items()))
-        if return_dict:
-            return logs
-        known = [name for name in self.get_metrics_result() if name in logs]
-        values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
-        return values[0] if len(values) == 1 else values

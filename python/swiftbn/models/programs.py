@@ -41,14 +41,14 @@ class Programs(Steps):
             return data
         names = self._output_names(outputs)
         if isinstance(data.y, dict) and not isinstance(outputs, dict):
-            places = range(len(names)) if self._compiled_loss is None else self._compiled_loss.places(names)
+            places = range(len(names)) if self._compiled_loss is None else self._compiled_loss.places(outputs, names)
             data = order_targets(data, names, [names[place] for place in places])
         y = tree.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), a.dtype.name), data.y)
         targets, flat, _ = self._match(y, outputs)
         if self._compiled_loss is not None and self._compiled_loss.losses is None:
-            self._compiled_loss.build(targets, flat, names)
+            self._compiled_loss.build(targets, outputs, names)
         if self._compiled_metrics is not None and not self._compiled_metrics.built:
-            self._compiled_metrics.build(targets, flat, names)
+            self._compiled_metrics.build(targets, outputs, names)
         if self._compiled_loss is not None:
             labels, _, _ = self._match(data.y, outputs)
             check_labels(self._compiled_loss, labels, flat)

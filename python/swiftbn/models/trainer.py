@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import ops, tree
+from swiftbn.models._per_output import output_names
 
 
 class Trainer:
@@ -161,7 +162,7 @@ class Trainer:
         if self._compiled_loss is not None and y is not None:
             targets, outputs, weights = self._match(y, y_pred, sample_weight)
             if self._compiled_loss.losses is None:
-                self._compiled_loss.build(targets, outputs, self._output_names(y_pred))
+                self._compiled_loss.build(targets, y_pred, self._output_names(y_pred))
             total = self._compiled_loss(targets, outputs, weights)
         for loss in self.losses:
             loss = ops.sum(loss) if len(loss.shape) else loss
@@ -200,7 +201,7 @@ class Trainer:
         if len(targets) == len(outputs) and not (by_name and set(y) != set(y_pred)):
             return targets, outputs, weights
         names = self._output_names(y_pred)
-        places = [] if self._compiled_loss is None else self._compiled_loss.places(names)
+        places = [] if self._compiled_loss is None else self._compiled_loss.places(y_pred, names)
         if by_name and set(y) != {names[place] for place in places}:
             raise ValueError(
                 f"Model '{self.name}' has outputs {', '.join(sorted(y_pred))}. Received: y for {', '.join(sorted(y))}"
@@ -216,12 +217,7 @@ class Trainer:
         return spread, outputs, spread_weights
 
     def _output_names(self, outputs) -> list[str]:
-        from swiftbn.models.compiled import flat_names
-
-        if isinstance(outputs, dict):
-            return sorted(outputs)
-        names = getattr(self, "output_names", None) if self.built else None
-        return names if names is not None else flat_names(outputs)
+        return output_names(outputs, getattr(self, "output_names", None) if self.built else None)
 
     def _input_dtypes(self, count: int) -> list:
         """The dtypes that the model declared for its inputs, None where it did not."""

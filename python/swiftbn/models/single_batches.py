@@ -1,0 +1,44 @@
+"""Training, evaluating and predicting on one batch."""
+
+from __future__ import annotations
+
+from swiftbn import tree
+from swiftbn.models.data import Data, make_data
+from swiftbn.models.programs import Programs
+
+
+class SingleBatches(Programs):
+    """Runs a model's programs once."""
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """One step of training on a batch.
+
+        Returns:
+            As `evaluate`.
+        """
+        return self._on_batch("train", make_data(x, y, sample_weight, class_weight), return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Loss and metrics on a batch alone."""
+        return self._on_batch("test", make_data(x, y, sample_weight), return_dict)
+
+    def predict_on_batch(self, x):
+        """The model's outputs for a batch."""
+        data = self._prepare("predict", make_data(x))
+        step = self._step("predict", data, data.count)
+        return tree.pack_as(step.structure, step.program.run(data.arrays))
+
+    def _on_batch(self, kind: str, data: Data, return_dict: bool):
+        data = self._prepare(kind, data)
+        step = self._step(kind, data, data.count)
+        self.reset_metrics()
+        return self._result(step.logs(data.arrays), return_dict)
+
+    def _result(self, logs: dict, return_dict: bool):
+        """The logs as a dict, or a list in the order of the metrics, of one alone that one."""
+        logs = dict(sorted(logs.items()))
+        if return_dict:
+            return logs
+        known = [name for name in self.get_metrics_result() if name in logs]
+        values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
+        return values[0] if len(values) == 1 else values
