@@ -292,17 +292,17 @@ def test_metrics_held_by_layers_and_models():
     assert list(model.get_metrics_result()) == ["loss", "accuracy", "mean_input"]
 
     class Holder(Model):
-        def __init__(self, inside):
+        def __init__(self, inside, metric):
             super().__init__()
             self.inside = inside
-            self.largest = metrics.Mean(name="largest")
+            self.largest = metrics.Mean(name=metric)
 
         def call(self, inputs):
             outputs = self.inside(inputs)
             self.largest.update_state(ops.max(outputs))
             return outputs
 
-    holder = Holder(model)
+    holder = Holder(Holder(model, "inner"), "largest")
     holder.compile("adam", "sparse_categorical_crossentropy")
     logs = holder.evaluate(X, LABELS, batch_size=50, return_dict=True, verbose=0)
     # Metrics of the model inside belong to its own training; those of its layers count.
@@ -347,10 +347,27 @@ def test_losses_added_in_a_step():
     outputs = np.asarray(model(X))
     expected = ((outputs - y) ** 2).mean() + (outputs**2).mean()
     assert model.train_on_batch(X, y) == pytest.approx(expected, rel=1e-5)
-    # Another form of batch is traced anew, and finds nothing left of the first.
+    # Another form of batch is traced anew.
     assert np.isfinite(model.train_on_batch(X[:7], y[:7]))
     with pytest.raises(ValueError, match="add_loss: expected tensors.*KerasTensor"):
         model.add_loss(ops.sum(inputs))
+
+
+def test_losses_of_earlier_calls_do_not_count():
+    class Parts(Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def train_step(self, data):
+            x, y = data
+            return {"loss": self.compute_loss(x, y, self.dense(x))}
+
+    model = Parts()
+    model.compile("adam", "mse")
+    y = np.eye(3, dtype="float32")[LABELS]
+    model.add_loss(np.float32(100))
+    assert model.train_on_batch(X, y) == pytest.approx(((np.asarray(model.dense(X)) - y) ** 2).mean(), rel=1e-5)
 
 
 def test_errors():

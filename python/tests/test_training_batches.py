@@ -206,7 +206,8 @@ def test_a_generator_that_ends_ends_training():
     with pytest.warns(UserWarning, match="ended after 0 batches"):
         history = model.fit(pieces(X, LABELS), epochs=3, verbose=0)
     assert history.epoch == [0, 1] and len(history.history["loss"]) == 1
-    assert history.params["steps"] is None
+    # The number of steps is known behind the first epoch.
+    assert history.params["steps"] == 4
 
 
 def test_shuffled_batches():
@@ -297,6 +298,13 @@ def test_a_torch_loader():
     model.compile(loss="sparse_categorical_crossentropy")
     with_history = torch.nn.Parameter(tensors[0])
     assert model.evaluate(with_history, tensors[1], verbose=0) == model.evaluate(X, LABELS, verbose=0)
+
+
+@pytest.mark.interop
+def test_a_tensorflow_data_set():
+    tensorflow = pytest.importorskip("tensorflow")
+    batches = tensorflow.data.Dataset.from_tensor_slices((X, LABELS)).batch(16)
+    assert_same(trained(batches), trained(X, LABELS, batch_size=16))
 
 
 BAD = [

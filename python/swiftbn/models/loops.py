@@ -128,6 +128,9 @@ class Loops(SingleBatches):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
                 logs = self._train_epoch(training, epoch, accumulate, callbacks)
+                if callbacks.params and "steps" in callbacks.params:
+                    # Known of data without a length when they have been seen once.
+                    callbacks.params["steps"] = training.steps
                 if validation is not None and evaluates_on(epoch + 1):
                     results = self._evaluate(validation, callbacks)
                     logs.update((f"val_{name}", value) for name, value in results.items())
