@@ -413,6 +413,18 @@ def test_accumulation_normalizes_each_part_by_its_own_statistics():
     np.testing.assert_allclose(model.layers[0].moving_mean.numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
+def test_accumulation_needs_less_memory():
+    sizes = []
+    for accumulate in (1, 8):
+        model = Sequential([Input((64,)), *[layers.Dense(64, activation="tanh") for _ in range(8)], layers.Dense(1)])
+        model.compile("sgd", "mse")
+        x = np.zeros((4096, 64), "float32")
+        model.fit(x, x[:, :1], batch_size=4096, accumulate=accumulate, verbose=0)
+        step = next(step for key, step in model._programs.items() if key[0] == "train")
+        sizes.append(step.program.plans()[0][2])
+    assert sizes[1] < sizes[0] / 4
+
+
 def test_accumulation_of_several_outputs():
     from training_models import two_outputs
 
