@@ -6,7 +6,7 @@ statistics and metrics become one program. It is given the batch and returns the
 
 from __future__ import annotations
 
-from swiftbn import naming, tree
+from swiftbn import tree
 from swiftbn.config import floatx
 from swiftbn.models.data import Data
 from swiftbn.models.steps import pack
@@ -30,7 +30,7 @@ class Step:
 
 def make_step(model, kind: str, data: Data, batch: int, parts: int = 1) -> Step:
     """Traces a step of `kind` "train", "test" or "predict" for batches of `batch` samples shaped like the data."""
-    with Trace() as trace, naming.name_scope(model.name, caller=model):
+    with Trace() as trace:
         # What a step that was traced before has left behind.
         model._clear_losses()
         packed = pack(*_inputs(trace, model, data, batch))

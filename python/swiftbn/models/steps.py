@@ -71,8 +71,12 @@ class Steps(Trainer):
             return outputs, [], []
         if not isinstance(loss, Tensor):
             raise ValueError(f"Model '{self.name}': the loss does not depend on the model")
-        weights = None if share == 1 else ops.full((), share, dtype=loss.dtype)
-        gradients = tape.gradient(loss, variables, output_gradients=weights)
+        self.optimizer.build(variables)
+        # Optimizers that scale the loss divide the gradients by as much.
+        scale = getattr(self.optimizer, "scale_loss", None)
+        scaled = loss if scale is None else scale(loss)
+        weight = None if share == 1 else ops.full((), share, dtype=scaled.dtype)
+        gradients = tape.gradient(scaled, variables, output_gradients=weight)
         if all(gradient is None for gradient in gradients):
             paths = ", ".join(v.path for v in variables)
             raise ValueError(f"Model '{self.name}': the loss depends on none of the weights {paths}")
@@ -81,7 +85,6 @@ class Steps(Trainer):
     def _update(self, gradients: list, variables: list) -> None:
         if not variables:
             return
-        self.optimizer.build(variables)
         used = [(gradient, v) for gradient, v in zip(gradients, variables, strict=True) if gradient is not None]
         self.optimizer.apply(*map(list, zip(*used, strict=True)))
 
