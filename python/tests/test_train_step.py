@@ -1,4 +1,4 @@
-"""Steps of users' own: train_step, test_step, predict_step, compute_loss, metrics as attributes, losses of layers."""
+"""Steps of users' own: train_step, test_step, predict_step, compute_loss."""
 
 import numpy as np
 import pytest
@@ -270,106 +270,6 @@ def test_compute_loss_may_be_overridden():
     assert history.history["loss"][-1] < history.history["loss"][0]
 
 
-class Watched(layers.Layer):
-    """Shows the mean of what goes through it in the logs."""
-
-    def __init__(self):
-        super().__init__()
-        self.mean = metrics.Mean(name="mean_input")
-
-    def call(self, inputs):
-        self.mean.update_state(inputs)
-        return inputs
-
-
-def test_metrics_held_by_layers_and_models():
-    model = Sequential([Input((4,)), Watched(), layers.Dense(3, activation="softmax")])
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(X, LABELS, epochs=2, batch_size=25, validation_data=(X[:10], LABELS[:10]), verbose=0)
-    np.testing.assert_allclose(history.history["mean_input"], X.mean(), rtol=1e-5)
-    np.testing.assert_allclose(history.history["val_mean_input"], X[:10].mean(), rtol=1e-5)
-    assert [metric.name for metric in model.metrics] == ["loss", "compile_metrics", "mean_input"]
-    assert list(model.get_metrics_result()) == ["loss", "accuracy", "mean_input"]
-
-    class Holder(Model):
-        def __init__(self, inside, metric):
-            super().__init__()
-            self.inside = inside
-            self.largest = metrics.Mean(name=metric)
-
-        def call(self, inputs):
-            outputs = self.inside(inputs)
-            self.largest.update_state(ops.max(outputs))
-            return outputs
-
-    holder = Holder(Holder(model, "inner"), "largest")
-    holder.compile("adam", "sparse_categorical_crossentropy")
-    logs = holder.evaluate(X, LABELS, batch_size=50, return_dict=True, verbose=0)
-    # Metrics of the model inside belong to its own training; those of its layers count.
-    assert set(logs) == {"loss", "largest", "mean_input"}
-    assert logs["largest"] == pytest.approx(np.asarray(model(X)).max(), rel=1e-5)
-
-
-def test_activity_regularizers():
-    model = Sequential(
-        [Input((4,)), layers.Dense(8, activity_regularizer="l2"), layers.Dense(3, activity_regularizer=ops.sum)]
-    )
-    model.compile(optimizers.SGD(0.1), "mse")
-    y = np.eye(3, dtype="float32")[LABELS]
-    first, second = model.layers
-    hidden = X @ first.kernel.numpy() + first.bias.numpy()
-    outputs = hidden @ second.kernel.numpy() + second.bias.numpy()
-    expected = ((outputs - y) ** 2).mean() + 0.01 * (hidden**2).sum() / 50 + outputs.sum() / 50
-    assert model.evaluate(X, y, batch_size=50, verbose=0) == pytest.approx(expected, rel=1e-4)
-    restored = Sequential.from_config(
-        Sequential([Input((4,)), layers.Dense(2, activity_regularizer="l1")]).get_config()
-    )
-    assert type(restored.layers[0].activity_regularizer).__name__ == "L1"
-    np.testing.assert_allclose(model(X[:0]).shape, (0, 3))
-
-
-def test_losses_added_in_a_step():
-    class Penalized(Model):
-        def train_step(self, data):
-            x, y = data
-            with GradientTape() as tape:
-                y_pred = self(x, training=True)
-                self.add_loss(ops.mean(ops.square(y_pred)))
-                loss = self.compute_loss(x, y, y_pred)
-            variables = self.trainable_variables
-            self.optimizer.apply(tape.gradient(loss, variables), variables)
-            return {"loss": loss}
-
-    inputs = Input((4,))
-    model = Penalized(inputs, layers.Dense(3)(inputs))
-    model.compile("adam", "mse")
-    y = np.eye(3, dtype="float32")[LABELS]
-    outputs = np.asarray(model(X))
-    expected = ((outputs - y) ** 2).mean() + (outputs**2).mean()
-    assert model.train_on_batch(X, y) == pytest.approx(expected, rel=1e-5)
-    # Another form of batch is traced anew.
-    assert np.isfinite(model.train_on_batch(X[:7], y[:7]))
-    with pytest.raises(ValueError, match="add_loss: expected tensors.*KerasTensor"):
-        model.add_loss(ops.sum(inputs))
-
-
-def test_losses_of_earlier_calls_do_not_count():
-    class Parts(Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = layers.Dense(3)
-
-        def train_step(self, data):
-            x, y = data
-            return {"loss": self.compute_loss(x, y, self.dense(x))}
-
-    model = Parts()
-    model.compile("adam", "mse")
-    y = np.eye(3, dtype="float32")[LABELS]
-    model.add_loss(np.float32(100))
-    assert model.train_on_batch(X, y) == pytest.approx(((np.asarray(model.dense(X)) - y) ** 2).mean(), rel=1e-5)
-
-
 def test_errors():
     class Bad(Model):
         result = 3.0
@@ -384,61 +284,6 @@ def test_errors():
     with pytest.raises(ValueError, match="accumulate=2"):
         model.fit(X, LABELS, accumulate=2, verbose=0)
     assert swiftbn.trace.current_trace() is None
-
-
-@pytest.mark.parametrize("parts", [2, 3, 7, 100])
-def test_accumulated_gradients_are_those_of_the_batch(parts):
-    results = []
-    for accumulate in (1, parts):
-        swiftbn.utils.set_random_seed(8)
-        model = Sequential(
-            [Input((4,)), layers.Dense(8, "tanh", kernel_regularizer="l2"), layers.Dense(3, activation="softmax")]
-        )
-        model.compile(optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        history = model.fit(X, LABELS, batch_size=16, epochs=3, sample_weight=WEIGHTS, accumulate=accumulate, verbose=0)
-        results.append((history.history, model.get_weights()))
-        assert int(model.optimizer.iterations) == 12
-    for name, values in results[0][0].items():
-        np.testing.assert_allclose(results[1][0][name], values, rtol=1e-5)
-    for a, b in zip(results[0][1], results[1][1], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-
-
-def test_accumulation_normalizes_each_part_by_its_own_statistics():
-    model = Sequential([Input((4,)), layers.BatchNormalization(momentum=0.5), layers.Dense(1)])
-    model.compile("sgd", "mse")
-    model.fit(X, X[:, :1], batch_size=50, accumulate=2, shuffle=False, verbose=0)
-    means = [X[:25].mean(0), X[25:].mean(0)]
-    expected = 0.5 * (0.5 * means[0]) + 0.5 * means[1]
-    np.testing.assert_allclose(model.layers[0].moving_mean.numpy(), expected, rtol=1e-4, atol=1e-6)
-
-
-def test_accumulation_needs_less_memory():
-    sizes = []
-    for accumulate in (1, 8):
-        model = Sequential([Input((64,)), *[layers.Dense(64, activation="tanh") for _ in range(8)], layers.Dense(1)])
-        model.compile("sgd", "mse")
-        x = np.zeros((4096, 64), "float32")
-        model.fit(x, x[:, :1], batch_size=4096, accumulate=accumulate, verbose=0)
-        step = next(step for key, step in model._programs.items() if key[0] == "train")
-        sizes.append(step.program.plans()[0][2])
-    assert sizes[1] < sizes[0] / 4
-
-
-def test_accumulation_of_several_outputs():
-    from training_models import two_outputs
-
-    results = []
-    for accumulate in (1, 4):
-        swiftbn.utils.set_random_seed(9)
-        model = two_outputs()
-        model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], loss_weights=[0.5, 2.0])
-        weights = {"value": WEIGHTS, "kind": WEIGHTS[::-1].copy()}
-        y = {"value": X[:, 3:], "kind": LABELS}
-        model.fit([X, X[:, :2]], y, sample_weight=weights, batch_size=50, accumulate=accumulate, verbose=0)
-        results.append(model.get_weights())
-    for a, b in zip(*results, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 def test_the_classifier_of_these_tests_is_not_custom():
