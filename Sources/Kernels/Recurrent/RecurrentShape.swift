@@ -18,8 +18,9 @@ public struct RecurrentShape: Sendable {
   @inline(__always)
   func time(_ step: Int) -> Int { isReversed ? steps &- 1 &- step : step }
 
-  /// Samples of one parallel chunk: their recurrence depends on no others, so a chunk takes all its steps alone.
-  private var rowsPerBlock: Int { 16 }
+  /// Samples of one parallel chunk: their recurrence depends on no others, so a chunk takes all its steps alone. Each
+  /// step reads the recurrent kernel; where that does not fit a core's cache, more samples share what comes from memory.
+  private var rowsPerBlock: Int { units < 256 ? 16 : 32 }
   var blocks: Int { (batch &+ rowsPerBlock &- 1) / rowsPerBlock }
 
   @inline(__always)
