@@ -139,6 +139,17 @@ def test_configuration(name):
     assert known(type(theirs).from_config(ours.get_config()).get_config()) == known(theirs.get_config())
 
 
+def test_masks_of_sequences_and_initial_states():
+    """Sequences hand their mask on by themselves, but not when there is an initial state, too."""
+    x = np.where(MASK[..., None], X, 0)
+    ours, theirs = pair(lambda k: LAYERS["GRU"](k))
+    state = RANDOM.normal(size=(5, 4)).astype("float32")
+    masked = [k.layers.Masking()(x) for k in (swiftbn, keras)]
+    same(ours(masked[0]), theirs(masked[1]))
+    same(ours(masked[0], initial_state=state), theirs(masked[1], initial_state=state))
+    np.testing.assert_array_equal(ours(masked[0], initial_state=state), ours(x, initial_state=state))
+
+
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "ave", "mul", None])
 @pytest.mark.parametrize("options", [{}, {"return_sequences": True}, {"return_sequences": True, "return_state": True}])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])

@@ -73,9 +73,7 @@ class NativeRNN(RNN):
             ones = ops.ones_like(sequences[:, 0])
             sequences = sequences * ops.expand_dims(random.dropout(ones, cell.dropout, seed=cell.seed_generator), 1)
         bias, recurrent_bias = self._biases()
-        projected = ops.dot(sequences, cell.kernel)
-        if bias is not None:
-            projected = projected + bias
+        projected = _projected(sequences, cell.kernel, bias)
         states = () if initial_state is None else tuple(initial_state)
         outputs, *last = native(
             self._operation,
@@ -115,6 +113,16 @@ class NativeRNN(RNN):
     @classmethod
     def from_config(cls, config: dict):
         return Layer.from_config.__func__(cls, config)
+
+
+def _projected(x, kernel, bias):
+    """x·kernel + bias for all steps. As one matrix, where the extents allow it, so that the bias joins the product."""
+    shape = tuple(-1 if extent is None else extent for extent in x.shape[:-1])
+    whole = shape.count(-1) > 1
+    product = ops.dot(x, kernel) if whole else ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
+    if bias is not None:
+        product = product + bias
+    return product if whole else ops.reshape(product, (*shape, kernel.shape[-1]))
 
 
 def _seen(mask, dtype: str):
