@@ -133,6 +133,83 @@ struct GradientTests {
     }
   }
 
+  @Test(arguments: ["valid", "same"])
+  func groupedConvolution(padding: String) throws {
+    for (strides, dilation, kernel, channels, groups) in [
+      ([1, 1], [1, 1], [3, 3], (4, 4), 4), ([2, 1], [1, 1], [3, 2], (2, 6), 2), ([1, 1], [2, 1], [2, 3], (4, 6), 2),
+      ([2, 2], [1, 1], [3, 3], (3, 6), 3),
+    ] {
+      let attributes: [String: AttributeValue] = [
+        "strides": .ints(strides), "dilation": .ints(dilation), "padding": .string(padding), "groups": .int(groups),
+      ]
+      let x = Reference([2, 6, 5, channels.0], seed: 43)
+      let w = Reference(kernel + [channels.0 / groups, channels.1], seed: 44)
+      try checkGradients("conv2d \(strides) \(dilation) \(kernel) \(groups)", [x, w]) {
+        try $0.add("conv2d", $1, attributes)[0]
+      }
+    }
+  }
+
+  @Test func convolutionWithPads() throws {
+    let attributes: [String: AttributeValue] = ["padding": .string("explicit"), "pads": .ints([2, 0, 1, 3])]
+    try checkGradients("conv2d pads", [Reference([1, 4, 5, 2], seed: 45), Reference([2, 3, 2, 2], seed: 46)]) {
+      try $0.add("conv2d", $1, attributes)[0]
+    }
+  }
+
+  @Test(arguments: ["valid", "same"])
+  func convolutionOfVolumes(padding: String) throws {
+    for (strides, dilation, kernel, channels, groups) in [
+      ([1, 1, 1], [1, 1, 1], [2, 2, 2], (2, 2), 1), ([2, 1, 2], [1, 1, 1], [3, 1, 2], (2, 4), 2),
+      ([1, 1, 1], [2, 1, 1], [2, 2, 1], (1, 2), 1), ([1, 1, 1], [1, 1, 1], [1, 1, 1], (2, 3), 1),
+    ] {
+      let attributes: [String: AttributeValue] = [
+        "strides": .ints(strides), "dilation": .ints(dilation), "padding": .string(padding), "groups": .int(groups),
+      ]
+      let x = Reference([2, 4, 3, 4, channels.0], seed: 47)
+      let w = Reference(kernel + [channels.0 / groups, channels.1], seed: 48)
+      try checkGradients("conv3d \(strides) \(dilation) \(kernel) \(groups)", [x, w]) {
+        try $0.add("conv3d", $1, attributes)[0]
+      }
+    }
+  }
+
+  @Test(arguments: ["valid", "same"])
+  func transposedConvolution(padding: String) throws {
+    for (strides, dilation, kernel, output) in [
+      ([1, 1], [1, 1], [3, 3], nil), ([2, 3], [1, 1], [2, 2], nil), ([2, 2], [1, 1], [3, 4], [1, 0]),
+      ([1, 1], [2, 1], [2, 3], nil), ([3, 2], [1, 1], [1, 3], nil),
+    ] as [([Int], [Int], [Int], [Int]?)] {
+      var attributes: [String: AttributeValue] = [
+        "strides": .ints(strides), "dilation": .ints(dilation), "padding": .string(padding),
+      ]
+      if let output { attributes["output_padding"] = .ints(output) }
+      let x = Reference([2, 3, 4, 2], seed: 49)
+      let w = Reference(kernel + [3, 2], seed: 50)
+      try checkGradients("conv2d_transpose \(strides) \(dilation) \(kernel)", [x, w]) {
+        try $0.add("conv2d_transpose", $1, attributes)[0]
+      }
+    }
+    let volumes = [Reference([1, 2, 3, 2, 2], seed: 51), Reference([2, 3, 2, 3, 2], seed: 52)]
+    try checkGradients("conv3d_transpose", volumes) {
+      try $0.add("conv3d_transpose", $1, ["strides": .ints([2, 1, 3]), "padding": .string(padding)])[0]
+    }
+  }
+
+  @Test(arguments: ["max_pool3d", "avg_pool3d"])
+  func poolingOfVolumes(name: String) throws {
+    for (size, strides) in [([2, 2, 2], [2, 2, 2]), ([3, 1, 2], [1, 2, 2])] {
+      for padding in ["valid", "same"] {
+        let attributes: [String: AttributeValue] = [
+          "pool_size": .ints(size), "strides": .ints(strides), "padding": .string(padding),
+        ]
+        try checkGradients("\(name) \(size) \(padding)", [Reference([2, 5, 4, 3, 2], seed: 53)], tolerance: 1e-5) {
+          try $0.add(name, $1, attributes)[0]
+        }
+      }
+    }
+  }
+
   @Test(arguments: ["max_pool2d", "avg_pool2d"])
   func pooling(name: String) throws {
     for (size, strides) in [([2, 2], [2, 2]), ([3, 2], [1, 2]), ([2, 3], [3, 1])] {
@@ -208,12 +285,20 @@ struct GradientTests {
   }
 
   @Test func secondOrderOfConvolution() throws {
-    let (x, w) = (Reference([1, 4, 4, 2], seed: 92), Reference([2, 2, 2, 3], seed: 93))
-    try checkGradients("conv2d twice", [x, w], tolerance: 1e-5) { graph, inputs in
-      let y = try graph.add("square", graph.add("conv2d", inputs, [:]), [:])
-      let first = try graph.gradients(of: [graph.add("sum", y, [:])[0]], seeds: nil, for: inputs)
-      let flat = try first.map { try graph.add("sum", graph.add("square", [try #require($0)], [:]), [:])[0] }
-      return try graph.add("add", flat, [:])[0]
+    for (name, x, w, attributes) in [
+      ("conv2d", [1, 4, 4, 2], [2, 2, 2, 3], [:]),
+      ("conv2d", [1, 4, 5, 4], [3, 3, 1, 4], ["groups": .int(4), "padding": .string("same")]),
+      ("conv2d", [1, 4, 4, 4], [2, 2, 2, 2], ["groups": .int(2)]),
+      ("conv3d", [1, 3, 2, 3, 2], [2, 2, 2, 2, 2], [:]),
+      ("conv2d_transpose", [1, 2, 3, 2], [2, 3, 2, 2], ["strides": .ints([2, 1])]),
+    ] as [(String, [Int], [Int], [String: AttributeValue])] {
+      let inputs = [Reference(x, seed: 92), Reference(w, seed: 93)]
+      try checkGradients("\(name) \(attributes) twice", inputs, tolerance: 1e-5) { graph, inputs in
+        let y = try graph.add("square", graph.add(name, inputs, attributes), [:])
+        let first = try graph.gradients(of: [graph.add("sum", y, [:])[0]], seeds: nil, for: inputs)
+        let flat = try first.map { try graph.add("sum", graph.add("square", [try #require($0)], [:]), [:])[0] }
+        return try graph.add("add", flat, [:])[0]
+      }
     }
   }
 

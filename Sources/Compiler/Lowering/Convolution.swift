@@ -2,93 +2,120 @@ import Graph
 import Kernels
 import Tensor
 
-extension Window {
-  /// Extents of a convolution of x (N, H, W, C) with w (KH, KW, C, O) that gives y.
-  func convolution(_ x: Shape, _ w: Shape, _ y: Shape) -> ConvolutionShape {
-    ConvolutionShape(
-      n: x[0], height: x[1], width: x[2], inChannels: x[3], kernelHeight: w[0], kernelWidth: w[1], outChannels: w[3],
-      strideH: strides[0], strideW: strides[1], dilationH: dilation[0], dilationW: dilation[1],
-      padTop: output(x[1], size: w[0], axis: 0).before, padLeft: output(x[2], size: w[1], axis: 1).before,
-      outHeight: y[1], outWidth: y[2])
+/// Which kernels compute a convolution.
+private enum ConvolutionForm {
+  /// Over images, all channels together.
+  case plain(ConvolutionShape)
+  /// Over images, every channel by itself.
+  case depthwise(ConvolutionShape)
+  /// By groups, or over volumes.
+  case parts(ConvolutionParts)
+
+  init(_ window: Window, groups: Int, x: TensorType, w: TensorType, y: TensorType) {
+    let isImages = window.strides.count == 2
+    if isImages && (groups == 1 || w.shape[2] == 1) {
+      let (x, w, y) = (x.shape, w.shape, y.shape)
+      let shape = ConvolutionShape(
+        n: x[0], height: x[1], width: x[2], inChannels: x[3], kernelHeight: w[0], kernelWidth: w[1], outChannels: w[3],
+        strideH: window.strides[0], strideW: window.strides[1], dilationH: window.dilation[0],
+        dilationW: window.dilation[1], padTop: window.output(x[1], size: w[0], axis: 0).before,
+        padLeft: window.output(x[2], size: w[1], axis: 1).before, outHeight: y[1], outWidth: y[2])
+      self = groups == 1 ? .plain(shape) : .depthwise(shape)
+    } else {
+      self = .parts(ConvolutionParts(window, groups: groups, x: x, w: w, y: y))
+    }
   }
 
-  func pooling(_ x: Shape, size: [Int], _ y: Shape) -> PoolingShape {
-    PoolingShape(
-      n: x[0], height: x[1], width: x[2], channels: x[3], poolHeight: size[0], poolWidth: size[1],
-      strideH: strides[0], strideW: strides[1], padTop: output(x[1], size: size[0], axis: 0).before,
-      padLeft: output(x[2], size: size[1], axis: 1).before, outHeight: y[1], outWidth: y[2])
+  var temporaryBytes: Int {
+    if case .parts(let parts) = self { parts.temporaryBytes } else { 0 }
   }
 }
 
-extension Convolution2D: Lowerable {
+extension Convolution: Lowerable {
   func lower(_ c: Lowering) throws -> Step { try lower(c, bias: nil, relu: false) }
 
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
+    ConvolutionForm(window, groups: groups, x: inputs[0], w: inputs[1], y: outputs[0]).temporaryBytes
+  }
+
   func lower(_ c: Lowering, bias: Operand?, relu: Bool) throws -> Step {
-    let (x, w, y) = (c.inputs[0], c.inputs[1], c.y)
-    let shape = window.convolution(x.shape, w.shape, y.shape)
+    let (x, w, y, temporary) = (c.inputs[0], c.inputs[1], c.y, c.temporary)
+    let form = ConvolutionForm(window, groups: groups, x: x.type, w: w.type, y: y.type)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      { memory in
-        convolution2D(
-          memory.read(x, as: T.self), memory.read(w), memory.write(y), shape, bias: bias.map { memory.read($0) },
-          relu: relu)
+      switch form {
+      case .plain(let shape):
+        return { memory in
+          convolution2D(
+            memory.read(x, as: T.self), memory.read(w), memory.write(y), shape, bias: bias.map { memory.read($0) },
+            relu: relu)
+        }
+      case .depthwise(let shape):
+        return { memory in
+          depthwiseConvolution2D(
+            memory.read(x, as: T.self), memory.read(w), memory.write(y), shape, bias: bias.map { memory.read($0) },
+            relu: relu)
+        }
+      case .parts(let parts):
+        return { memory in
+          parts.forward(
+            memory.read(x, as: T.self), memory.read(w), memory.write(y), bias: bias.map { memory.read($0) },
+            relu: relu, memory.raw(temporary))
+        }
       }
     }
     return try c.forFloat(x) { make($0) }
   }
 }
 
-extension Convolution2DInputGradient: Lowerable {
+extension ConvolutionInputGradient: Lowerable {
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
+    ConvolutionForm(window, groups: groups, x: outputs[0], w: inputs[1], y: inputs[0]).temporaryBytes
+  }
+
   func lower(_ c: Lowering) throws -> Step {
-    let (dy, w, dx) = (c.inputs[0], c.inputs[1], c.y)
-    let shape = window.convolution(dx.shape, w.shape, dy.shape)
+    let (dy, w, dx, temporary) = (c.inputs[0], c.inputs[1], c.y, c.temporary)
+    let form = ConvolutionForm(window, groups: groups, x: dx.type, w: w.type, y: dy.type)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      { convolution2DInputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape) }
+      switch form {
+      case .plain(let shape):
+        return { convolution2DInputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape) }
+      case .depthwise(let shape):
+        return { depthwiseConvolution2DInputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape) }
+      case .parts(let parts):
+        return { parts.inputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), $0.raw(temporary)) }
+      }
     }
     return try c.forFloat(dy) { make($0) }
   }
 }
 
-extension Convolution2DWeightGradient: Lowerable {
+extension ConvolutionWeightGradient: Lowerable {
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
+    ConvolutionForm(window, groups: groups, x: inputs[0], w: outputs[0], y: inputs[1]).temporaryBytes
+  }
+
   func lower(_ c: Lowering) throws -> Step {
-    let (x, dy, dw) = (c.inputs[0], c.inputs[1], c.y)
-    let shape = window.convolution(x.shape, dw.shape, dy.shape)
+    let (x, dy, dw, temporary) = (c.inputs[0], c.inputs[1], c.y, c.temporary)
+    let form = ConvolutionForm(window, groups: groups, x: x.type, w: dw.type, y: dy.type)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      { convolution2DWeightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), shape) }
+      switch form {
+      case .plain(let shape):
+        return { convolution2DWeightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), shape) }
+      case .depthwise(let shape):
+        return { depthwiseConvolution2DWeightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), shape) }
+      case .parts(let parts):
+        return { parts.weightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), $0.raw(temporary)) }
+      }
     }
     return try c.forFloat(x) { make($0) }
   }
 }
 
-extension Pooling2D: Lowerable {
-  func lower(_ c: Lowering) throws -> Step {
-    let (x, y, isMaximum) = (c.x, c.y, isMaximum)
-    let shape = window.pooling(x.shape, size: size, y.shape)
-    func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      if isMaximum { return { maxPooling2D($0.read(x, as: T.self), $0.write(y), shape) } }
-      return { averagePooling2D($0.read(x, as: T.self), $0.write(y), shape) }
-    }
-    return try c.forFloat(x) { make($0) }
+/// The input gradient of a convolution by another name.
+extension ConvolutionTranspose: Lowerable {
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
+    inputGradient(inputs[1].shape).temporaryBytes(inputs, outputs)
   }
-}
 
-extension MaxPooling2DGradient: Lowerable {
-  func lower(_ c: Lowering) throws -> Step {
-    let (dy, x, y, dx) = (c.inputs[0], c.inputs[1], c.inputs[2], c.y)
-    let shape = pooling.window.pooling(x.shape, size: pooling.size, y.shape)
-    func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      { maxPooling2DBackward($0.read(dy, as: T.self), $0.read(x), $0.read(y), $0.write(dx), shape) }
-    }
-    return try c.forFloat(dy) { make($0) }
-  }
-}
-
-extension AveragePooling2DGradient: Lowerable {
-  func lower(_ c: Lowering) throws -> Step {
-    let (dy, dx) = (c.inputs[0], c.y)
-    let shape = pooling.window.pooling(dx.shape, size: pooling.size, dy.shape)
-    func make<T: KernelScalar>(_ t: T.Type) -> Step {
-      { averagePooling2DBackward($0.read(dy, as: T.self), $0.write(dx), shape) }
-    }
-    return try c.forFloat(dy) { make($0) }
-  }
+  func lower(_ c: Lowering) throws -> Step { try inputGradient(c.inputs[1].shape).lower(c) }
 }

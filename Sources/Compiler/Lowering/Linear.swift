@@ -62,6 +62,10 @@ extension MatrixMultiply: Lowerable {
 }
 
 extension FusedLinear {
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
+    if case .convolution(let op) = base { op.temporaryBytes(inputs, outputs) } else { 0 }
+  }
+
   func lower(_ c: Lowering) throws -> Step {
     let bias = bias ? c.inputs[2] : nil
     switch base {

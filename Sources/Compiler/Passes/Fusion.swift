@@ -48,7 +48,7 @@ extension Draft {
     var linear: FusedLinear
     switch maker.operation {
     case let op as FusedLinear: linear = op
-    case let op as Convolution2D: linear = FusedLinear(base: .convolution(op))
+    case let op as Convolution: linear = FusedLinear(base: .convolution(op))
     case let op as MatrixMultiply where types[maker.inputs[1]].shape.rank == 2 && !op.transposeA:
       linear = FusedLinear(base: .product(op))
     default: return nil
@@ -86,7 +86,7 @@ extension Draft {
 /// Convolution or matrix product with bias and ReLU in its epilogue. Inputs x, w [, bias].
 struct FusedLinear: Lowerable {
   enum Base {
-    case convolution(Convolution2D)
+    case convolution(Convolution)
     case product(MatrixMultiply)
   }
 
@@ -95,7 +95,7 @@ struct FusedLinear: Lowerable {
   var relu = false
 
   var name: String {
-    let head = if case .convolution = base { "conv2d" } else { "matmul" }
+    let head = if case .convolution(let op) = base { op.name } else { "matmul" }
     return head + (bias ? "+bias" : "") + (relu ? "+relu" : "")
   }
 
