@@ -20,8 +20,10 @@ NUMBERS = [0.0, 1.0, 0.5, -1.0, 1e308, float("nan"), float("inf"), 1e-3]
 DTYPES = ["float32", "float64", "int32", "int64", "uint8", "bool", "uint32", "complex64"]
 # What kind of value each attribute takes: an integer, several, a truth value, a dtype, a padding, a number.
 KINDS = {
-    **dict.fromkeys("axis depth n start_axis group_size".split(), "integer"),
-    **dict.fromkeys("axes shape strides dilation pool_size begin end before after".split(), "integers"),
+    **dict.fromkeys("axis depth n start_axis group_size groups".split(), "integer"),
+    **dict.fromkeys(
+        "axes shape strides dilation pool_size begin end before after pads output_padding".split(), "integers"
+    ),
     **dict.fromkeys("keepdims scale center transpose_a transpose_b amsgrad nesterov".split(), "truth"),
     **dict.fromkeys("go_backwards has_state has_mask has_bias reset_after".split(), "truth"),
     **dict.fromkeys("value epsilon negative_slope minimum maximum rate mean std momentum".split(), "number"),
@@ -36,9 +38,9 @@ ATTRIBUTES = {
     "take": "axis",
     "one_hot": "depth dtype",
     "transpose": "axes",
-    "conv2d": "strides padding dilation",
-    "max_pool2d": "pool_size strides padding",
-    "avg_pool2d": "pool_size strides padding",
+    **dict.fromkeys("conv2d conv3d".split(), "strides padding dilation groups"),
+    **dict.fromkeys("conv2d_transpose conv3d_transpose".split(), "strides padding dilation output_padding"),
+    **dict.fromkeys("max_pool2d avg_pool2d max_pool3d avg_pool3d".split(), "pool_size strides padding"),
     "concatenate": "axis",
     "expand_dims": "axis",
     "squeeze": "axes",
@@ -73,7 +75,12 @@ def value(dice, kind, rank):
         return one()
     if kind == "integers":
         return tuple(one() for _ in range(dice.choice([rank, rank, rank, 2, 1, 3])))
-    choices = {"truth": [False, True], "dtype": DTYPES, "padding": ["valid", "same", "full"], "number": NUMBERS}
+    choices = {
+        "truth": [False, True],
+        "dtype": DTYPES,
+        "padding": ["valid", "same", "valid", "same", "explicit", "full"],
+        "number": NUMBERS,
+    }
     return dice.choice(choices[kind])
 
 
@@ -88,10 +95,12 @@ def inputs(dice, numbers, operation):
         return [np.array([1, 2], "u4")]
     if operation == "dropout":
         return [first, np.array([1, 2], "u4")]
-    if operation in ("conv2d", "max_pool2d", "avg_pool2d") and dice.random() < 0.8:
-        images = numbers.random((dice.choice([0, 1, 2]), dice.choice([0, 1, 3, 6]), dice.choice([1, 4]), 2), "f4")
-        kernel = numbers.random((dice.choice([1, 2, 3]), dice.choice([1, 2]), 2, 3), "f4")
-        return [images, kernel] if operation == "conv2d" else [images]
+    if operation.startswith(("conv2d", "conv3d", "max_pool", "avg_pool")) and dice.random() < 0.8:
+        extents = [dice.choice([0, 1, 3, 6]), dice.choice([1, 4])] + [dice.choice([1, 2, 3])] * ("3d" in operation)
+        images = numbers.random((dice.choice([0, 1, 2]), *extents, dice.choice([2, 2, 4])), "f4")
+        sizes = [dice.choice([1, 2, 3]) for _ in extents]
+        kernel = numbers.random((*sizes, dice.choice([1, 2, 2]), dice.choice([2, 4, 3])), "f4")
+        return [images, kernel] if operation.startswith("conv") else [images]
     count = dice.choice([1, 1, 2, 2, 3, 4, 6])
     return [first] + [dice.choice([array(dice, numbers), first, first.astype("f4")]) for _ in range(count - 1)]
 
@@ -107,6 +116,8 @@ def main(seed: int, count: int) -> None:
         arrays = inputs(dice, numbers, operation)
         wanted = [name for name in ATTRIBUTES.get(operation, "").split() if dice.random() < 0.9]
         attributes = {name: value(dice, KINDS[name], arrays[0].ndim) for name in wanted}
+        if attributes.get("padding") == "explicit":
+            attributes["pads"] = value(dice, KINDS["pads"], 2 * arrays[0].ndim - 4)
         print(operation, [(a.shape, str(a.dtype)) for a in arrays], attributes, file=sys.stderr)
         try:
             native.execute(operation, tuple(arrays), attributes)

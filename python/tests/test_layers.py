@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from checks import check_layer_gradients
-from test_ops import reference_conv, reference_pool
+from test_ops_nn import reference_conv, reference_pool
 
 from swiftbn import Input, layers, ops
 
@@ -248,7 +248,7 @@ BAD_ARGUMENTS = [
     (lambda: layers.Dense(3, name="a/b"), "name='a/b'"),
     (lambda: layers.Conv2D(0, 3), "filters=0"),
     (lambda: layers.Conv2D(4, (3, 3, 3)), "kernel_size"),
-    (lambda: layers.Conv2D(4, 3, groups=2), "groups=2"),
+    (lambda: layers.Conv2D(4, 3, groups=3), "groups=3"),
     (lambda: layers.Conv2D(4, 3, padding="causal"), "padding='causal'"),
     (lambda: layers.Conv2D(4, 3, data_format="NHWC"), "data_format='NHWC'"),
     (lambda: layers.Conv2D(4, 3, strides=2, dilation_rate=2), "strides"),

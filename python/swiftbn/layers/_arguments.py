@@ -11,17 +11,21 @@ def positive_integer(layer: str, name: str, value) -> int:
     return int(value)
 
 
-def pair(layer: str, name: str, value) -> tuple:
-    """Two integers >= 1, given as such or as one for both."""
-    items = tuple(value) if isinstance(value, (list, tuple)) else (value, value)
-    if len(items) != 2:
-        raise ValueError(f"{layer}: expected {name} to be one or two integers >= 1. Received: {name}={value!r}")
+def integers(layer: str, name: str, value, count: int) -> tuple:
+    """Integers >= 1, given as such or as one for all."""
+    items = tuple(value) if isinstance(value, (list, tuple)) else (value,) * count
+    if len(items) != count:
+        expected = {1: "an integer", 2: "one or two integers", 3: "one or three integers"}[count]
+        raise ValueError(f"{layer}: expected {name} to be {expected} >= 1. Received: {name}={value!r}")
     return tuple(positive_integer(layer, name, item) for item in items)
 
 
-def padding_mode(layer: str, value) -> str:
-    if not isinstance(value, str) or value.lower() not in ("valid", "same"):
-        raise ValueError(f"{layer}: expected padding to be 'valid' or 'same'. Received: padding={value!r}")
+def padding_mode(layer: str, value, *more: str) -> str:
+    """ "valid", "same" or one of `more`, in small letters."""
+    choices = ("valid", "same", *more)
+    if not isinstance(value, str) or value.lower() not in choices:
+        expected = ", ".join(map(repr, choices[:-1])) + f" or {choices[-1]!r}"
+        raise ValueError(f"{layer}: expected padding to be {expected}. Received: padding={value!r}")
     return value.lower()
 
 

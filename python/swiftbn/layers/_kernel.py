@@ -1,4 +1,4 @@
-"""What Dense and Conv2D share: a kernel, a bias, an activation."""
+"""What Dense and convolutions share: a kernel, a bias, an activation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class KernelLayer(Layer):
         self.kernel = None
         self.bias = None
 
-    def _add_kernel(self, shape: tuple) -> None:
+    def _add_kernel(self, shape: tuple, bias: int | None = None) -> None:
+        """Makes the weights; the bias has the kernel's last extent unless told."""
         self.kernel = self.add_weight(
             shape=shape,
             initializer=self.kernel_initializer,
@@ -44,13 +45,16 @@ class KernelLayer(Layer):
             name="kernel",
         )
         if self.use_bias:
-            self.bias = self.add_weight(
-                shape=shape[-1:],
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self._add_bias(shape[-1] if bias is None else bias)
+
+    def _add_bias(self, count: int) -> None:
+        self.bias = self.add_weight(
+            shape=(count,),
+            initializer=self.bias_initializer,
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+            name="bias",
+        )
 
     def _finish(self, outputs, bias=None):
         if bias is not None:

@@ -1,26 +1,31 @@
-"""Pooling of images."""
+"""Pooling over windows along one, two or three axes."""
 
 from __future__ import annotations
 
 from swiftbn import ops
 from swiftbn.config import standardize_data_format
-from swiftbn.layers._arguments import padding_mode, pair
+from swiftbn.layers._arguments import integers, padding_mode
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
 
 
-class _Pooling2D(Layer):
+class _Pooling(Layer):
+    """Applies `_pool`, a function of `swiftbn.ops`, over `_rank` axes."""
+
+    _rank = 0
+    _pool = None
+
     def __init__(self, pool_size, strides, padding, data_format, **kwargs):
         super().__init__(**kwargs)
         kind = type(self).__name__
-        self.pool_size = pair(kind, "pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else pair(kind, "strides", strides)
+        self.pool_size = integers(kind, "pool_size", pool_size, self._rank)
+        self.strides = self.pool_size if strides is None else integers(kind, "strides", strides, self._rank)
         self.padding = padding_mode(kind, padding)
         self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=4)
+        self.input_spec = InputSpec(ndim=self._rank + 2)
 
-    def _pool(self, function, inputs):
-        return function(
+    def call(self, inputs):
+        return self._pool(
             inputs, self.pool_size, strides=self.strides, padding=self.padding, data_format=self.data_format
         )
 
@@ -34,7 +39,17 @@ class _Pooling2D(Layer):
         }
 
 
-class MaxPooling2D(_Pooling2D):
+class MaxPooling1D(_Pooling):
+    """The largest value of each window of a sequence: (N, L, C) → (N, L', C). Arguments as in `MaxPooling2D`."""
+
+    _rank = 1
+    _pool = staticmethod(ops.max_pool)
+
+    def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
+
+
+class MaxPooling2D(_Pooling):
     """The largest value of each window, per channel.
 
     Shapes: (N, H, W, C) → (N, H', W', C), or with channels first.
@@ -46,58 +61,51 @@ class MaxPooling2D(_Pooling2D):
         data_format: "channels_last" or "channels_first"; None for `image_data_format()`.
     """
 
+    _rank = 2
+    _pool = staticmethod(ops.max_pool)
+
     def __init__(self, pool_size=(2, 2), strides=None, padding="valid", data_format=None, name=None, **kwargs):
         super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
-    def call(self, inputs):
-        return self._pool(ops.max_pool, inputs)
+
+class MaxPooling3D(_Pooling):
+    """The largest value of each window of a volume: (N, D, H, W, C) → (N, D', H', W', C), as `MaxPooling2D`."""
+
+    _rank = 3
+    _pool = staticmethod(ops.max_pool)
+
+    def __init__(self, pool_size=(2, 2, 2), strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
-class AveragePooling2D(_Pooling2D):
+class AveragePooling1D(_Pooling):
+    """The mean of each window of a sequence; padding does not count. Arguments as in `MaxPooling2D`."""
+
+    _rank = 1
+    _pool = staticmethod(ops.average_pool)
+
+    def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
+
+
+class AveragePooling2D(_Pooling):
     """The mean of each window, per channel; padding does not count.
 
     Arguments and shapes are those of `MaxPooling2D`.
     """
 
+    _rank = 2
+    _pool = staticmethod(ops.average_pool)
+
     def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
         super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)
 
-    def call(self, inputs):
-        return self._pool(ops.average_pool, inputs)
 
+class AveragePooling3D(_Pooling):
+    """The mean of each window of a volume; padding does not count. Arguments as in `MaxPooling2D`."""
 
-class _GlobalPooling2D(Layer):
-    def __init__(self, data_format=None, keepdims=False, **kwargs):
-        super().__init__(**kwargs)
-        self.data_format = standardize_data_format(data_format)
-        self.keepdims = bool(keepdims)
-        self.input_spec = InputSpec(ndim=4)
+    _rank = 3
+    _pool = staticmethod(ops.average_pool)
 
-    @property
-    def _axes(self) -> tuple:
-        return (1, 2) if self.data_format == "channels_last" else (2, 3)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
-
-
-class GlobalAveragePooling2D(_GlobalPooling2D):
-    """The mean of each channel over height and width: (N, H, W, C) → (N, C).
-
-    Args:
-        data_format: "channels_last" or "channels_first"; None for `image_data_format()`.
-        keepdims: whether height and width stay, with extent 1.
-    """
-
-    def call(self, inputs):
-        return ops.mean(inputs, axis=self._axes, keepdims=self.keepdims)
-
-
-class GlobalMaxPooling2D(_GlobalPooling2D):
-    """The largest value of each channel over height and width: (N, H, W, C) → (N, C).
-
-    Arguments are those of `GlobalAveragePooling2D`.
-    """
-
-    def call(self, inputs):
-        return ops.max(inputs, axis=self._axes, keepdims=self.keepdims)
+    def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(pool_size, strides, padding, data_format, name=name, **kwargs)

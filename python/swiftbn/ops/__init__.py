@@ -6,7 +6,7 @@ a loss or a differentiated function they describe the computation; on the `Keras
 a node to the model.
 """
 
-from swiftbn.ops import _operators  # noqa: F401  (gives tensors their operators)
+from swiftbn.ops import _operators
 from swiftbn.ops.activation import (
     celu,
     glu,
@@ -48,16 +48,8 @@ from swiftbn.ops.bitwise import (
     left_shift,
     right_shift,
 )
-from swiftbn.ops.control import (
-    associative_scan,
-    cond,
-    fori_loop,
-    map,
-    scan,
-    switch,
-    vectorized_map,
-    while_loop,
-)
+from swiftbn.ops.control import associative_scan, cond, fori_loop, map, scan, switch, vectorized_map, while_loop
+from swiftbn.ops.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from swiftbn.ops.creation import (
     arange,
     array,
@@ -74,19 +66,8 @@ from swiftbn.ops.creation import (
     zeros,
     zeros_like,
 )
-from swiftbn.ops.crossentropy import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    sparse_categorical_crossentropy,
-)
-from swiftbn.ops.cumulative import (
-    cumprod,
-    cumsum,
-    diff,
-    nancumprod,
-    nancumsum,
-    trapezoid,
-)
+from swiftbn.ops.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
+from swiftbn.ops.cumulative import cumprod, cumsum, diff, nancumprod, nancumsum, trapezoid
 from swiftbn.ops.einsum import einsum
 from swiftbn.ops.elementwise import (
     abs,
@@ -173,9 +154,7 @@ from swiftbn.ops.nan_reductions import (
     ptp,
 )
 from swiftbn.ops.nn import (
-    average_pool,
     batch_normalization,
-    conv,
     elu,
     gelu,
     hard_sigmoid,
@@ -184,7 +163,6 @@ from swiftbn.ops.nn import (
     leaky_relu,
     log_sigmoid,
     log_softmax,
-    max_pool,
     multi_hot,
     normalize,
     one_hot,
@@ -198,6 +176,7 @@ from swiftbn.ops.nn import (
     swish,
 )
 from swiftbn.ops.normalization import layer_normalization, psnr, rms_normalization
+from swiftbn.ops.pooling import average_pool, max_pool
 from swiftbn.ops.reduction import (
     all,
     amax,

@@ -1,16 +1,13 @@
-"""Functions of neural networks: activations, convolution, pooling, normalization, cross-entropies."""
+"""Functions of neural networks: activations, labels, normalization."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from swiftbn.config import epsilon as fuzz_factor
-from swiftbn.config import standardize_data_format
 from swiftbn.dtypes import standardize_dtype
 from swiftbn.operation import operation
-from swiftbn.ops._dispatch import call, dtype_of, normalize_axis, promote, resolve, to_dtype, to_float
+from swiftbn.ops._dispatch import call, dtype_of, normalize_axis, resolve, to_dtype, to_float
 from swiftbn.ops.elementwise import abs as absolute
 from swiftbn.ops.elementwise import (
     add,
@@ -154,67 +151,6 @@ def one_hot(x, num_classes: int, axis: int = -1, dtype=None, sparse: bool = Fals
     order = list(range(rank - 1))
     order.insert(position, rank - 1)
     return transpose(result, order)
-
-
-def _pair(name: str, argument: str, value) -> tuple:
-    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= 1 for v in pair):
-        raise ValueError(f"{name}: expected {argument} to be one or two integers >= 1. Received: {argument}={value}")
-    return tuple(int(v) for v in pair)
-
-
-def _on_images(name: str, inputs, data_format, function):
-    """Applies a function of NHWC images to images of either data format."""
-    if len(inputs.shape) != 4:
-        raise ValueError(f"{name}: expected inputs of rank 4 (images). Received: shape {tuple(inputs.shape)}")
-    if standardize_data_format(data_format) == "channels_last":
-        return function(inputs)
-    result = function(call("transpose", inputs, axes=(0, 2, 3, 1))[0])
-    return call("transpose", result, axes=(0, 3, 1, 2))[0]
-
-
-def _padding(name: str, padding: str) -> str:
-    if not isinstance(padding, str) or padding.lower() not in ("valid", "same"):
-        raise ValueError(f"{name}: expected padding to be 'valid' or 'same'. Received: padding={padding!r}")
-    return padding.lower()
-
-
-@operation
-def conv(inputs, kernel, strides=1, padding: str = "valid", data_format=None, dilation_rate=1):
-    """2-D convolution of images with a kernel (KH, KW, C_in, C_out); a bias is added by the caller.
-
-    Raises:
-        ValueError: inputs that are not images, channels that differ.
-    """
-    x, w = promote(inputs, kernel, to_float=True)
-    attributes = {
-        "strides": _pair("conv", "strides", strides),
-        "padding": _padding("conv", padding),
-        "dilation": _pair("conv", "dilation_rate", dilation_rate),
-    }
-    return _on_images("conv", x, data_format, lambda images: call("conv2d", images, w, **attributes)[0])
-
-
-def _pool(name: str, native: str, inputs, pool_size, strides, padding, data_format):
-    size = _pair(name, "pool_size", pool_size)
-    attributes = {
-        "pool_size": size,
-        "strides": size if strides is None else _pair(name, "strides", strides),
-        "padding": _padding(name, padding),
-    }
-    return _on_images(name, to_float(inputs), data_format, lambda images: call(native, images, **attributes)[0])
-
-
-@operation
-def max_pool(inputs, pool_size, strides=None, padding: str = "valid", data_format=None):
-    """The largest value of each window of an image."""
-    return _pool("max_pool", "max_pool2d", inputs, pool_size, strides, padding, data_format)
-
-
-@operation
-def average_pool(inputs, pool_size, strides=None, padding: str = "valid", data_format=None):
-    """The mean of each window of an image; padding does not count."""
-    return _pool("average_pool", "avg_pool2d", inputs, pool_size, strides, padding, data_format)
 
 
 @operation
