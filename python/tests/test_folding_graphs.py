@@ -153,12 +153,12 @@ def test_check_allows_rounding(scale):
 
 
 @pytest.mark.parametrize("part", ["kernel", "bias"])
-@pytest.mark.parametrize("function", ["_scale_output", "_scale_input"])
+@pytest.mark.parametrize("function", ["scale_output", "scale_input"])
 def test_check_finds_wrong_weights(monkeypatch, part, function):
     right = getattr(folding, function)
 
-    def wrong(old, affine):
-        new = right(old, affine)
+    def wrong(layer, old, affine):
+        new = right(layer, old, affine)
         return new._replace(**{part: getattr(new, part) * 1.01})
 
     monkeypatch.setattr(folding, function, wrong)

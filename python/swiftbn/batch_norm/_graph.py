@@ -7,24 +7,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from swiftbn import activations
-from swiftbn.layers import (
-    Activation,
-    AveragePooling2D,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    MaxPooling2D,
-)
+from swiftbn import activations, layers
+from swiftbn.layers import Activation, Dense, Dropout, Flatten
 from swiftbn.models import Sequential
 from swiftbn.models._graph import history_node
 
-_POOLS = (MaxPooling2D, AveragePooling2D)
-_GLOBAL_POOLS = (GlobalMaxPooling2D, GlobalAveragePooling2D)
-_MAXIMA = (MaxPooling2D, GlobalMaxPooling2D)
+
+def _kinds(*names: str, axes=(1, 2, 3)) -> tuple:
+    return tuple(getattr(layers, name.format(n)) for name in names for n in axes)
+
+
+CONVOLUTIONS = _kinds("Conv{}D")
+TRANSPOSED = _kinds("Conv{}DTranspose")
+DEPTHWISE = _kinds("DepthwiseConv{}D", axes=(1, 2))
+SEPARABLE = _kinds("SeparableConv{}D", axes=(1, 2))
+# Layers into which a batch normalization can go.
+TARGETS = (Dense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE)
+_POOLS = _kinds("MaxPooling{}D", "AveragePooling{}D")
+_GLOBAL_POOLS = _kinds("GlobalMaxPooling{}D", "GlobalAveragePooling{}D")
+_MAXIMA = _kinds("MaxPooling{}D", "GlobalMaxPooling{}D")
 
 
 class Affine(NamedTuple):
@@ -90,7 +91,7 @@ def check_call(node, dtype: str) -> None:
 
 
 def channel_axis(layer, rank: int) -> int:
-    """The axis that is the input's channels of a Dense, Conv2D or pooling layer."""
+    """The axis that is the input's channels of a Dense, convolution or pooling layer."""
     return rank - 1 if isinstance(layer, Dense) or layer.data_format == "channels_last" else 1
 
 
@@ -99,7 +100,7 @@ def is_linear(function) -> bool:
 
 
 def find_before(graph: Graph, node, affine: Affine):
-    """The Dense or Conv2D without activation whose output a batch normalization scales.
+    """The Dense or convolution without activation whose output a batch normalization scales.
 
     Between them may be what per channel an affine map can be exchanged with: dropout, average pooling, and, for scales
     that are not negative, max pooling.
@@ -114,7 +115,7 @@ def find_before(graph: Graph, node, affine: Affine):
         if id(producer) not in graph.removed:
             check_call(producer, dtype)
             rank = len(producer.inputs[0].shape)
-            if type(layer) in (Dense, Conv2D):
+            if type(layer) in TARGETS:
                 if not is_linear(layer.activation):
                     raise Blocked(f"the activation of '{layer.name}' is before it")
                 if graph.is_shared(layer):
@@ -129,7 +130,7 @@ def find_before(graph: Graph, node, affine: Affine):
 
 
 def find_after(graph: Graph, node, affine: Affine):
-    """The Dense or Conv2D that a batch normalization feeds, and the affine map of its input.
+    """The Dense or convolution that a batch normalization feeds, and the affine map of its input.
 
     Raises:
         Blocked: there is none into which the map can go exactly.
@@ -141,7 +142,7 @@ def find_after(graph: Graph, node, affine: Affine):
         if id(consumer) not in graph.removed:
             check_call(consumer, dtype)
             shape = consumer.inputs[0].shape
-            if type(layer) in (Dense, Conv2D):
+            if type(layer) in TARGETS:
                 _check_target(graph, layer, affine, len(shape))
                 return layer, affine
             if type(layer) is Flatten:
@@ -170,9 +171,13 @@ def _check_target(graph: Graph, layer, affine: Affine, rank: int) -> None:
         raise Blocked(f"'{layer.name}' behind it is called more than once")
     if affine.axis != channel_axis(layer, rank):
         raise Blocked(f"its axis is not the channels of '{layer.name}'")
+    if type(layer) is Dense or not (affine.shift != 0).any():
+        return
     # A kernel of one pixel sees no padding, whatever the mode.
-    is_padded = type(layer) is Conv2D and layer.padding == "same" and max(layer.kernel_size) > 1
-    if is_padded and (affine.shift != 0).any():
+    if type(layer) in TRANSPOSED:
+        if max(layer.kernel_size + layer.strides) > 1:
+            raise Blocked(f"the outputs of '{layer.name}' behind it see different numbers of pixels")
+    elif layer.padding != "valid" and max(layer.kernel_size) > 1:
         raise Blocked(f"'{layer.name}' behind it pads with zeros, which the shift would change")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 from swiftbn import tree
+from swiftbn.batch_norm._weights import set_weights
 from swiftbn.layers import Input
 from swiftbn.models import Sequential
 from swiftbn.models.functional import Functional
@@ -29,7 +30,7 @@ def rebuild(model, graph, replaced: dict, weights: dict):
         model: a built Sequential or functional model.
         graph: its `Graph`, whose `removed` calls are left out.
         replaced: id of a layer → the layer to use in its place; others are copied.
-        weights: id of a Dense or Conv2D → its new (kernel, bias), bias None for none.
+        weights: id of a Dense or convolution → its new `Weights`.
     """
     copies = dict(replaced)
 
@@ -37,7 +38,7 @@ def rebuild(model, graph, replaced: dict, weights: dict):
         if id(operation) not in copies:
             copies[id(operation)] = copy_operation(operation)
             if id(operation) in weights:
-                _set_weights(copies[id(operation)], *weights[id(operation)])
+                set_weights(copies[id(operation)], *weights[id(operation)])
         return copies[id(operation)]
 
     if isinstance(model, Sequential):
@@ -74,12 +75,3 @@ def _functional(model, graph, copied):
 
 def _input(x):
     return Input(batch_shape=x.shape, dtype=x.dtype, name=x.name)
-
-
-def _set_weights(layer, kernel, bias) -> None:
-    layer.kernel.assign(kernel)
-    if bias is not None and layer.bias is None:
-        layer.use_bias = True
-        layer.bias = layer.add_weight(shape=bias.shape, initializer="zeros", name="bias")
-    if bias is not None:
-        layer.bias.assign(bias)

@@ -9,6 +9,7 @@ import numpy as np
 from swiftbn.batch_norm._check import check_folded
 from swiftbn.batch_norm._graph import Affine, Blocked, Graph, check_call, find_after, find_before
 from swiftbn.batch_norm._rebuild import rebuild
+from swiftbn.batch_norm._weights import scale_input, scale_output, weights_of
 from swiftbn.layers import BatchNormalization
 from swiftbn.layers._tracking import unique
 from swiftbn.models import Model, Sequential
@@ -22,23 +23,20 @@ class Folding(NamedTuple):
     result: str
 
 
-class Weights(NamedTuple):
-    """Kernel and bias (or None) of a Dense or Conv2D, in float64."""
-
-    kernel: np.ndarray
-    bias: np.ndarray | None
-
-
 def fold_batch_norm(model, check: bool = True):
-    """A new model for inference in which Dense and Conv2D layers do the work of the batch normalizations around them.
+    """A new model for inference in which Dense and convolution layers do the work of the batch normalizations around
+    them.
 
     In inference a batch normalization is y = s·x + t per channel, with s = γ/√(σ² + ε) and t = β - s·μ of the moving
     statistics. It goes, in float64 and rounded once,
 
-    * into a Dense or Conv2D without activation before it: kernel ← kernel·s, bias ← bias·s + t, per output channel;
-    * else into a Dense or Conv2D behind it: bias ← bias + Σ kernel·t, kernel ← s·kernel, per input channel. A Conv2D
-      with zero padding takes only t = 0, as the padding is not shifted.
+    * into a Dense or convolution without activation before it: kernel ← kernel·s, bias ← bias·s + t, per output
+      channel;
+    * else into a Dense or convolution behind it: bias ← bias + Σ kernel·t, kernel ← s·kernel, per input channel. One
+      with zero padding takes only t = 0, as the padding is not shifted, and so does a transposed convolution, whose
+      outputs see different numbers of pixels.
 
+    Convolutions are those over one to three axes, with groups or not, depthwise, separable and transposed ones.
     Dropout and average pooling may be between them, Flatten in front of the layer behind, and max pooling when no s is
     negative. A batch normalization stays where this would not be exact: other layers between, a value between that is
     used twice or is an output, a layer that is called twice, another axis or dtype, calls with `training=True`.
@@ -159,13 +157,13 @@ def _fold_one(graph: Graph, node, weights: dict) -> str:
             raise Blocked("its scale or shift is not finite")
         try:
             target = find_before(graph, node, affine)
-            changed = _scale_output(_weights(target, weights), affine)
+            changed = scale_output(target, weights.get(id(target)) or weights_of(target), affine)
         except Blocked as before:
             try:
                 target, affine = find_after(graph, node, affine)
             except Blocked as behind:
                 raise Blocked(f"{before}; {behind}") from None
-            changed = _scale_input(_weights(target, weights), affine)
+            changed = scale_input(target, weights.get(id(target)) or weights_of(target), affine)
         for part in changed:
             with np.errstate(over="ignore"):
                 if part is not None and not np.isfinite(part.astype(target.dtype)).all():
@@ -175,26 +173,3 @@ def _fold_one(graph: Graph, node, weights: dict) -> str:
     weights[id(target)] = changed
     graph.removed.add(id(node))
     return f"folded into '{target.name}'"
-
-
-def _weights(layer, weights: dict) -> Weights:
-    if id(layer) in weights:
-        return weights[id(layer)]
-    bias = None if layer.bias is None else np.asarray(layer.bias.numpy(), "float64")
-    return Weights(np.asarray(layer.kernel.numpy(), "float64"), bias)
-
-
-def _scale_output(old: Weights, affine: Affine) -> Weights:
-    bias = affine.shift if old.bias is None else old.bias * affine.scale + affine.shift
-    return Weights(old.kernel * affine.scale, _needed(old, bias))
-
-
-def _scale_input(old: Weights, affine: Affine) -> Weights:
-    added = (old.kernel * affine.shift[:, None]).reshape(-1, old.kernel.shape[-1]).sum(axis=0)
-    bias = added if old.bias is None else old.bias + added
-    return Weights(old.kernel * affine.scale[:, None], _needed(old, bias))
-
-
-def _needed(old: Weights, bias: np.ndarray):
-    """A layer without bias stays so when it would be 0."""
-    return None if old.bias is None and not bias.any() else bias
