@@ -150,6 +150,30 @@ def test_depthwise_convolution_in_float32(channels, multiplier):
     np.testing.assert_allclose(y, reference_depthwise(x, kernel, padding="same"), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "make, shape, reference",
+    [
+        (lambda: layers.Conv2D(6, 3, groups=3, activation="relu"), (7, 6, 6), "groups"),
+        (lambda: layers.Conv3D(4, 2, groups=2, activation="relu"), (4, 3, 4, 2), "groups"),
+        (lambda: layers.Conv3D(4, (2, 1, 2), activation="relu"), (4, 3, 4, 2), "groups"),
+        (lambda: layers.DepthwiseConv2D(3, depth_multiplier=2, activation="relu"), (7, 6, 5), "depthwise"),
+        (lambda: layers.DepthwiseConv2D(3, activation="relu"), (9, 6, 19), "depthwise"),
+        (lambda: layers.DepthwiseConv2D((3, 2), activation="relu"), (9, 6, 32), "depthwise"),
+    ],
+)
+def test_bias_and_relu_in_one_step(make, shape, reference):
+    model = Sequential([Input(shape), make()])
+    layer = model.layers[0]
+    kernel, bias = (RANDOM.normal(size=w.shape).astype("float32") for w in layer.weights)
+    layer.set_weights([kernel, bias])
+    x = RANDOM.normal(size=(3, *shape)).astype("float32")
+    if reference == "groups":
+        expected = reference_convolution(x, kernel, groups=layer.groups) + bias
+    else:
+        expected = reference_depthwise(x, kernel) + bias
+    np.testing.assert_allclose(model.predict(x, verbose=0), np.maximum(expected, 0), rtol=1e-4, atol=1e-5)
+
+
 def test_depthwise_convolution_equals_a_convolution_of_single_channels():
     x, kernel = RANDOM.normal(size=(2, 7, 8, 5)), RANDOM.normal(size=(3, 2, 5, 2))
     y = ops.depthwise_conv(x, kernel, dilation_rate=2)

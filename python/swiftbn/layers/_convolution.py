@@ -72,11 +72,12 @@ class ConvolutionLayer(KernelLayer):
             "dilation_rate": self.dilation_rate,
         }
 
-    def _finish(self, outputs, bias=None):
+    def _complete(self, outputs):
+        """Bias and activation."""
         bias = self.bias
         if bias is not None and self.data_format == "channels_first":
             bias = ops.reshape(bias, (1, -1, *(1,) * self.rank))
-        return super()._finish(outputs, bias)
+        return self._finish(outputs, bias)
 
     def _window_config(self) -> dict:
         return {"kernel_size": self.kernel_size, **self._windows()}

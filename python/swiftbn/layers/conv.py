@@ -31,7 +31,7 @@ class _Conv(ConvolutionLayer):
         self._add_kernel((*self.kernel_size, channels // self.groups, self.filters))
 
     def call(self, inputs):
-        return self._finish(convolve(type(self).__name__, inputs, self.kernel, **self._windows()))
+        return self._complete(convolve(type(self).__name__, inputs, self.kernel, **self._windows()))
 
     def get_config(self) -> dict:
         return {

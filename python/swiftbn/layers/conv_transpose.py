@@ -28,7 +28,7 @@ class _ConvTranspose(ConvolutionLayer):
         self._add_kernel((*self.kernel_size, self.filters, channels), bias=self.filters)
 
     def call(self, inputs):
-        return self._finish(
+        return self._complete(
             ops.conv_transpose(inputs, self.kernel, output_padding=self.output_padding, **self._windows())
         )
 

@@ -26,7 +26,7 @@ class _DepthwiseConv(ConvolutionLayer):
         self._add_kernel(shape, bias=channels * self.depth_multiplier)
 
     def call(self, inputs):
-        return self._finish(ops.depthwise_conv(inputs, self.kernel, **self._windows()))
+        return self._complete(ops.depthwise_conv(inputs, self.kernel, **self._windows()))
 
     def get_config(self) -> dict:
         return {

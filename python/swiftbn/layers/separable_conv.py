@@ -51,7 +51,9 @@ class _SeparableConv(ConvolutionLayer):
             self._add_bias(self.filters)
 
     def call(self, inputs):
-        return self._finish(ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._windows()))
+        return self._complete(
+            ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._windows())
+        )
 
     def get_config(self) -> dict:
         return {
