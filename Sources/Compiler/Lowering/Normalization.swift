@@ -164,7 +164,7 @@ extension FusedBatchNormPooling {
     let picked = keepsPicked ? c.outputs[4] : nil
     let gamma = norm.attributes.gammaIndex.map { c.inputs[$0] }
     let beta = norm.attributes.betaIndex.map { c.inputs[$0] }
-    let shape = pooling.window.pooling(x.shape, size: pooling.size, y.shape)
+    let shape = PoolingStages(pooling, x: x.type, y: y.type).planes
     let (epsilon, relu, temporary) = (norm.attributes.epsilon, relu, c.temporary)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
@@ -187,7 +187,7 @@ extension FusedPoolingGradient {
     let (dy, picked, y, x) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
     let (mean, inverse, gamma) = (c.inputs[4], c.inputs[5], norm.scale ? c.inputs[6] : nil)
     let (dx, dgamma, dbeta, dbias) = (c.outputs[0], c.outputs[1], c.outputs[2], rectifies ? c.outputs[3] : nil)
-    let shape = pooling.window.pooling(x.shape, size: pooling.size, y.shape)
+    let shape = PoolingStages(pooling, x: x.type, y: y.type).planes
     let (relu, temporary) = (relu, c.temporary)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in

@@ -12,7 +12,7 @@ extension Draft {
     var replaced = [Int: Instruction]()
     var gone = Set<Int>()
     for index in instructions.indices {
-      guard let pooling = instructions[index].operation as? Pooling2D,
+      guard let pooling = instructions[index].operation as? Pooling,
         let forward = pooledNormalization(index, pooling, producers)
       else { continue }
       let norm = instructions[forward.norm]
@@ -48,11 +48,11 @@ extension Draft {
   }
 
   /// The training normalization, over the last axis of the whole batch, that makes what is pooled in windows apart.
-  private func pooledNormalization(_ index: Int, _ pooling: Pooling2D, _ producers: [Int])
+  private func pooledNormalization(_ index: Int, _ pooling: Pooling, _ producers: [Int])
     -> (norm: Int, operation: BatchNorm, relu: Bool)?
   {
     let maker = producers[instructions[index].inputs[0]]
-    guard pooling.isMaximum, pooling.window.strides == pooling.size, maker >= 0,
+    guard pooling.isMaximum, pooling.size.count == 2, pooling.window.strides == pooling.size, maker >= 0,
       instructions[maker].outputs[0] == instructions[index].inputs[0]
     else { return nil }
     let (operation, relu): (BatchNorm, Bool)
@@ -79,7 +79,7 @@ extension Draft {
   ) -> GradientChain? {
     guard
       let unpool = readers[y].first(where: {
-        instructions[$0].operation is MaxPooling2DGradient && Array(instructions[$0].inputs.dropFirst()) == [y, pooled]
+        instructions[$0].operation is MaxPoolingGradient && Array(instructions[$0].inputs.dropFirst()) == [y, pooled]
       })
     else { return nil }
     func onlyReader(_ value: Int) -> Int? { uses[value] == 1 ? readers[value].first : nil }
@@ -120,7 +120,7 @@ extension Draft {
 struct FusedBatchNormPooling: Lowerable {
   let norm: BatchNorm
   let relu: Bool
-  let pooling: Pooling2D
+  let pooling: Pooling
   var keepsPicked = false
   var name: String { "batch_norm" + (relu ? "+relu" : "") + "+max_pool2d" }
 
@@ -135,7 +135,7 @@ struct FusedBatchNormPooling: Lowerable {
 struct FusedPoolingGradient: Lowerable {
   let norm: BatchNormAttributes
   let relu: Bool
-  let pooling: Pooling2D
+  let pooling: Pooling
   /// The gradient goes on through a ReLU with bias, whose result x is.
   let rectifies: Bool
 
