@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from checks import check_layer_gradients
-from test_ops_nn import reference_conv, reference_pool
+from reference_windows import reference_conv, reference_pool
 
 from swiftbn import Input, layers, ops
 
