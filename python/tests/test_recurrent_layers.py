@@ -34,7 +34,10 @@ def reference(layer, kind, x=X, **options):
     return run(kind, x @ kernel + bias, recurrent, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"unroll": True}, {"use_bias": False}, {"go_backwards": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"unroll": True}, {"use_bias": False}, {"go_backwards": True}, {"go_backwards": True, "unroll": True}],
+)
 @pytest.mark.parametrize("kind, more", [*((kind, {}) for kind in KINDS), ("gru", {"reset_after": False})])
 def test_values(kind, more, options):
     layer = built(kind, return_sequences=True, return_state=True, **more, **options)
@@ -111,6 +114,9 @@ def test_stateful(kind):
     np.testing.assert_allclose(layer(X), outputs[:, :5], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(traced(layer, X), outputs[:, 5:], rtol=1e-10, atol=1e-12)
     layer.reset_states()
+    np.testing.assert_allclose(layer(X), outputs[:, :5], rtol=1e-10, atol=1e-12)
+    # Building again begins anew, too.
+    layer.build(X.shape)
     np.testing.assert_allclose(layer(X), outputs[:, :5], rtol=1e-10, atol=1e-12)
     with pytest.raises(ValueError, match="batches of 4"):
         layer(X[:2])

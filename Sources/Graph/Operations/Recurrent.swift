@@ -101,9 +101,9 @@ public struct Recurrent: Operation {
     try expectRank(x, 3, "x")
     try expectSame(x, kernel, ("x", "recurrent_kernel"))
     try expectRank(kernel, 2, "recurrent_kernel")
-    let units = kernel.shape[0]
-    // No extent of a shape passes 2**48, so the product does not overflow.
-    guard units > 0, kernel.shape[1] == blocks * units else {
+    let units = kernel.shape[1] / blocks
+    guard units > 0, kernel.shape[1] == blocks * units, kernel.shape[0] == units || kernel.shape[0] == Shape.unknown
+    else {
       throw Failure.value(
         "\(name): recurrent_kernel has shape \(kernel.shape), expected (units, \(blocks)*units) with units >= 1")
     }
@@ -140,7 +140,7 @@ public struct Recurrent: Operation {
     guard g.outputGradients[resultCount...].allSatisfy({ $0 == nil }) else {
       throw Failure.value("\(name): what is kept for the gradient has no gradient itself")
     }
-    let units = g.type(g.inputs[1]).shape[0]
+    let units = g.type(g.inputs[1]).shape[1] / blocks
     let present = g.outputGradients[..<resultCount].map { $0 != nil }
     let saved = [g.outputs[0]] + g.outputs[resultCount...]
     let operation = RecurrentGradient(forward: self, present: present)
