@@ -4,8 +4,8 @@ enum Registry {
     let families: [[String: OperationFactory]] = [
       Unary.factories, Binary.factories, elementwiseFactories, conditionFactories, reductionFactories, shapeFactories,
       indexingFactories, linearFactories, convolutionFactories, poolingFactories, softmaxFactories,
-      normalizationFactories, recurrentFactories, randomFactories, optimizerFactories, sortingFactories, scatterFactories,
-      cumulativeFactories, Bitwise.factories,
+      normalizationFactories, recurrentFactories, randomFactories, optimizerFactories, sortingFactories,
+      scatterFactories, cumulativeFactories, Bitwise.factories,
     ]
     var all: [String: OperationFactory] = [:]
     for family in families { all.merge(family) { first, _ in first } }

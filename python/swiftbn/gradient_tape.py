@@ -34,6 +34,9 @@ class GradientTape:
         ...     return {"loss": loss}
     """
 
+    # Whether a variable's gradient is the one by the value read first, through updates inside the tape.
+    _through_updates = False
+
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
         if watch_accessed_variables is not True:
             raise ValueError(
@@ -41,7 +44,7 @@ class GradientTape:
                 f"Received: watch_accessed_variables={watch_accessed_variables!r}"
             )
         self._trace = None
-        # (variable, value before the tape) to (variable, value that is read inside the tape)
+        # (variable, value before it is read) to (variable, value that is read inside the tape), in the order of reading
         self._sources: dict[tuple, tuple] = {}
 
     def __enter__(self) -> GradientTape:
@@ -119,7 +122,7 @@ class GradientTape:
         for leaf, group in zip(leaves, candidates, strict=True):
             known = [gradient for gradient in [next(found) for _ in group] if gradient is not None]
             if known:
-                gradients.append(known[-1])
+                gradients.append(known[0 if self._through_updates else -1])
             else:
                 is_zero = unconnected_gradients == "zero"
                 gradients.append(ops.zeros(tuple(leaf.shape), dtype_of(leaf)) if is_zero else None)
@@ -134,6 +137,13 @@ class GradientTape:
                 f"Received: {leaf!r} (of type {type(leaf).__name__})"
             )
         return [leaf]
+
+
+class FunctionTape(GradientTape):
+    """A tape that differentiates a computation as a function of what variables held before it, as JAX does; what it
+    assigns to them is differentiated through, which TensorFlow's tapes do not do."""
+
+    _through_updates = True
 
 
 def _constant(trace, value) -> Tensor:

@@ -6,7 +6,7 @@ import functools
 
 from swiftbn import tree
 from swiftbn.dtypes import is_float_dtype, to_host_array
-from swiftbn.gradient_tape import GradientTape
+from swiftbn.gradient_tape import FunctionTape
 from swiftbn.ops._dispatch import call, dtype_of, resolve
 from swiftbn.tensor import Tensor, is_symbolic
 from swiftbn.trace import Trace, current_trace
@@ -143,7 +143,7 @@ def _differentiate(trace: Trace, f, numbers, has_aux, args, kwargs):
                 f"value_and_grad: expected arrays of dtype float32 or float64 to differentiate by. "
                 f"Received: dtype {dtype_of(leaf)} of shape {tuple(leaf.shape)}"
             )
-    tape = GradientTape()
+    tape = FunctionTape()
     tape._open(trace)
     try:
         result = f(*args, **kwargs)

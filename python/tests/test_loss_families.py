@@ -10,6 +10,7 @@ from checks import check_gradient, traced
 import swiftbn
 from swiftbn import losses, ops
 from swiftbn.losses.base import mask_weights
+from swiftbn.masking import set_keras_mask
 from swiftbn.ops._dispatch import call
 
 RANDOM = np.random.default_rng(11)
@@ -458,13 +459,9 @@ def test_models_learn_with_an_ignored_class_out_of_range():
         model.fit(OUTPUTS, np.array([0, 255, 7, 1, 0, 0]), verbose=0)
 
 
-class Masked(np.ndarray):
-    """Outputs with a mask, as layers give them."""
-
-
 def with_mask(array, mask):
-    array = np.array(array).view(Masked)
-    array._keras_mask = mask
+    array = np.array(array)
+    set_keras_mask(array, mask)
     return array
 
 

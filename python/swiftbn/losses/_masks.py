@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from swiftbn.masking import get_keras_mask
+
 _rules: dict = {}
-
-
-def mask_of(x):
-    """Which elements of an output count, as the layers say; None for all."""
-    return getattr(x, "_keras_mask", None)
 
 
 def masked_by(rule):
@@ -25,4 +22,4 @@ def masked_by(rule):
 def value_mask(function, y_true, values, arguments: dict):
     """Which of the values that a loss function returned count, None for all."""
     rule = _rules.get(function)
-    return mask_of(values) if rule is None else rule(y_true, values, **arguments)
+    return get_keras_mask(values) if rule is None else rule(y_true, values, **arguments)

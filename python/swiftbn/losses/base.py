@@ -7,7 +7,8 @@ import math
 from swiftbn import ops, tree
 from swiftbn.config import floatx
 from swiftbn.dtypes import computing_dtype, is_float_dtype
-from swiftbn.losses._masks import mask_of, value_mask
+from swiftbn.losses._masks import value_mask
+from swiftbn.masking import get_keras_mask
 from swiftbn.ops._dispatch import dtype_of
 
 _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", None, "none")
@@ -123,7 +124,7 @@ class Loss:
         return self._dtype or floatx()
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        mask = mask_of(y_pred)
+        mask = get_keras_mask(y_pred)
         y_pred = _convert(y_pred, lambda y: ops.cast(y, self.dtype))
         y_true = _convert(y_true, self._convert_target)
         values = self.call(y_true, y_pred)
@@ -139,7 +140,7 @@ class Loss:
 
     def _value_mask(self, y_true, values):
         """Which of the values count, None for all."""
-        return mask_of(values)
+        return get_keras_mask(values)
 
     def call(self, y_true, y_pred):
         raise NotImplementedError(f"{type(self).__name__} has to define call(y_true, y_pred)")

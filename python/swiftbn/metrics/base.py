@@ -7,8 +7,9 @@ import numpy as np
 from swiftbn import initializers, losses, naming, ops
 from swiftbn.config import floatx
 from swiftbn.dtypes import computing_dtype
-from swiftbn.losses._masks import mask_of, value_mask
+from swiftbn.losses._masks import value_mask
 from swiftbn.losses.base import mask_weights, squeeze_or_expand
+from swiftbn.masking import get_keras_mask
 from swiftbn.variable import Variable
 
 
@@ -151,7 +152,7 @@ class Sum(Metric):
         self.total = self.add_variable((), "zeros", name="total")
 
     def update_state(self, values, sample_weight=None):
-        sample_weight = _masked(sample_weight, mask_of(values), self.dtype)
+        sample_weight = _masked(sample_weight, get_keras_mask(values), self.dtype)
         values, _ = per_sample(values, sample_weight, ops.sum, self.dtype)
         self.total.assign_add(ops.sum(values))
 
@@ -168,7 +169,7 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, values, sample_weight=None):
-        sample_weight = _masked(sample_weight, mask_of(values), self.dtype)
+        sample_weight = _masked(sample_weight, get_keras_mask(values), self.dtype)
         values, weight = per_sample(values, sample_weight, ops.mean, self.dtype)
         self.total.assign_add(ops.sum(values))
         if weight is not None:
@@ -193,7 +194,7 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
-        mask = mask_of(y_pred)
+        mask = get_keras_mask(y_pred)
         sample_weight = mask_weights(sample_weight, mask, self.dtype, "sum")
         sample_weight = _masked(sample_weight, value_mask(self._fn, y_true, values, self._fn_kwargs), self.dtype)
         return super().update_state(values, sample_weight=sample_weight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from swiftbn import ops, tree
-from swiftbn.gradient_tape import GradientTape
+from swiftbn.gradient_tape import FunctionTape
 from swiftbn.models.trainer import Trainer
 from swiftbn.tensor import Tensor
 from swiftbn.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -62,7 +62,7 @@ class Steps(Trainer):
 
     def _forward_and_gradients(self, x, y, sample_weight, share: float = 1.0) -> tuple:
         """Outputs, gradients of the share of the loss, and the variables they belong to."""
-        with GradientTape() as tape:
+        with FunctionTape() as tape:
             outputs = self(x, training=True)
             loss = self._compute_loss(x, y, outputs, sample_weight, training=True)
         self._loss_tracker.update_state(loss, sample_weight=float(_samples(x)))
