@@ -29,6 +29,18 @@ typedef double sbn_doubles __attribute__((ext_vector_type(SBN_FLOATS / 2)));
 SBN_VECTOR_OPERATIONS(sbn_floats, f)
 SBN_VECTOR_OPERATIONS(sbn_doubles, d)
 
+// Zero, as a value that the optimizer does not know to be zero.
+SBN_LANES sbn_floats sbn_hidden_zero_f(void) {
+  sbn_floats zero = 0;
+  __asm__("" : "+v"(zero));
+  return zero;
+}
+SBN_LANES sbn_doubles sbn_hidden_zero_d(void) {
+  sbn_doubles zero = 0;
+  __asm__("" : "+v"(zero));
+  return zero;
+}
+
 // Towards zero, NaN as 0, the nearest bound outside the range; without branches, so that loops over them vectorize.
 SBN_LANES double sbn_clamp(double x, double low, double high) {
   double raised = x > low ? x : low;

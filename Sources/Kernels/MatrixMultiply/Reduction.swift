@@ -56,6 +56,17 @@ func tileRows<S: Strip>(
   case 4: tile(Rows4<S>.self, runs, c, cStep, epilogue)
   case 5: tile(Rows5<S>.self, runs, c, cStep, epilogue)
   case 6: tile(Rows6<S>.self, runs, c, cStep, epilogue)
+  default:
+    // Taller ones exist for narrow strips only.
+    if S.vectorCount < 4 { tallTileRows(S.self, rows: rows, runs, c, cStep, epilogue) }
+  }
+}
+
+@inline(__always)
+private func tallTileRows<S: Strip>(
+  _ strip: S.Type, rows: Int, _ runs: Runs<S.T>, _ c: UnsafeMutablePointer<S.T>, _ cStep: Int, _ epilogue: Epilogue<S>
+) {
+  switch rows {
   case 7: tile(Rows7<S>.self, runs, c, cStep, epilogue)
   case 8: tile(Rows8<S>.self, runs, c, cStep, epilogue)
   case 9: tile(Rows9<S>.self, runs, c, cStep, epilogue)

@@ -8,6 +8,7 @@
 protocol Strip {
   associatedtype T: KernelScalar
   static var vectorCount: Int { get }
+  /// Zero, to add to.
   init()
   static func load(_ p: UnsafePointer<T>) -> Self
   /// self += a · b
@@ -20,7 +21,7 @@ protocol Strip {
 struct Strip1<T: KernelScalar>: Strip {
   var v0: T.Vector
   static var vectorCount: Int { @inline(__always) get { 1 } }
-  @inline(__always) init() { v0 = T.Vector() }
+  @inline(__always) init() { v0 = T.hiddenZero() }
   @inline(__always) init(_ v0: T.Vector) { self.v0 = v0 }
   @inline(__always) static func load(_ p: UnsafePointer<T>) -> Self { Self(p.vector(at: 0)) }
   @inline(__always) mutating func multiplyAdd(_ a: T, _ b: Self) {
@@ -34,7 +35,7 @@ struct Strip1<T: KernelScalar>: Strip {
 struct Strip2<T: KernelScalar>: Strip {
   var v0, v1: T.Vector
   static var vectorCount: Int { @inline(__always) get { 2 } }
-  @inline(__always) init() { (v0, v1) = (T.Vector(), T.Vector()) }
+  @inline(__always) init() { (v0, v1) = (T.hiddenZero(), T.hiddenZero()) }
   @inline(__always) init(_ v0: T.Vector, _ v1: T.Vector) { (self.v0, self.v1) = (v0, v1) }
   @inline(__always) static func load(_ p: UnsafePointer<T>) -> Self {
     Self(p.vector(at: 0), p.vector(at: T.Vector.scalarCount))
