@@ -72,6 +72,23 @@ enum Module {
       }, "set_num_threads(n): threads that one call may use, the caller's included; at most 64."
     ),
     (
+      "get_winograd",
+      { _, _, _, _ in guarded { try checked(PyBool_FromLong(Configuration.isWinogradEnabled ? 1 : 0)) } },
+      "get_winograd() -> bool"
+    ),
+    (
+      "set_winograd",
+      { _, arguments, count, keywords in
+        guarded {
+          let a = try Arguments("set_winograd", ["enabled"], positional: 1, arguments, count, keywords)
+          let enabled = PyObject_IsTrue(try a.required(0))
+          guard enabled >= 0 else { throw PythonError() }
+          Configuration.isWinogradEnabled = enabled == 1
+          return sbn_none()
+        }
+      }, "set_winograd(enabled): whether 3x3 convolutions may use Winograd's algorithm."
+    ),
+    (
       "config",
       { _, _, _, _ in
         guarded {
@@ -79,6 +96,7 @@ enum Module {
           let entries = [
             ("version", try pythonString(Configuration.version)), ("isa", try pythonString(Configuration.isaLevel)),
             ("threads", try checked(PyLong_FromSsize_t(Configuration.threadCount))),
+            ("winograd", try checked(PyBool_FromLong(Configuration.isWinogradEnabled ? 1 : 0))),
           ]
           for (key, value) in entries {
             PyDict_SetItemString(dict, key, value)
@@ -86,7 +104,7 @@ enum Module {
           }
           return dict
         }
-      }, "config() -> dict with version, isa (instruction-set level) and threads."
+      }, "config() -> dict with version, isa (instruction-set level), threads and winograd."
     ),
     (
       "operation_names",

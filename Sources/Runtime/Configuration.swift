@@ -1,4 +1,5 @@
 import Graph
+import Kernels
 import Parallel
 
 /// What the library is and how it runs.
@@ -20,6 +21,12 @@ public enum Configuration {
   public static var threadCount: Int {
     get { Parallel.threadCount }
     set { Parallel.threadCount = newValue }
+  }
+
+  /// Whether 3×3 convolutions may use Winograd's algorithm. Kernels look when they run, not when they are lowered.
+  public static var isWinogradEnabled: Bool {
+    get { Kernels.isWinogradEnabled }
+    set { Kernels.isWinogradEnabled = newValue }
   }
 
   public static var operationNames: [String] { Graph.operationNames }

@@ -99,7 +99,7 @@ struct ConvolutionTests {
         if relu { expected = expected.map { max($0, 0) } }
         func run() -> [T] {
           runGuarded([x, w, bias], count: c.outputCount) {
-            convolution2D($0[0], $0[1], $1, c.shape, bias: hasBias ? $0[2] : nil, relu: relu)
+            convolution2D($0[0], $0[1], $1, c.shape, bias: hasBias ? $0[2] : nil, relu: relu, algorithm: .direct)
           }
         }
         let terms = Double(c.shape.kernelHeight * c.shape.kernelWidth * c.shape.inChannels + 2)
@@ -121,7 +121,9 @@ struct ConvolutionTests {
       var expected = [Double](repeating: 0, count: c.inputCount)
       c.forEachProduct { expected[$0] += Double(dy[$2]) * Double(w[$1]) }
       func run() -> [T] {
-        runGuarded([dy, w], count: c.inputCount) { convolution2DInputGradient($0[0], $0[1], $1, c.shape) }
+        runGuarded([dy, w], count: c.inputCount) {
+          convolution2DInputGradient($0[0], $0[1], $1, c.shape, algorithm: .direct)
+        }
       }
       let terms = Double(c.shape.kernelHeight * c.shape.kernelWidth * c.shape.outChannels + 2)
       expectClose(run(), expected, tolerance: roundoff(T.self) * terms, "\(T.self) \(c)")
@@ -141,7 +143,9 @@ struct ConvolutionTests {
       var expected = [Double](repeating: 0, count: c.weightCount)
       c.forEachProduct { expected[$1] += Double(x[$0]) * Double(dy[$2]) }
       func run() -> [T] {
-        runGuarded([x, dy], count: c.weightCount) { convolution2DWeightGradient($0[0], $0[1], $1, c.shape) }
+        runGuarded([x, dy], count: c.weightCount) {
+          convolution2DWeightGradient($0[0], $0[1], $1, c.shape, algorithm: .direct)
+        }
       }
       let terms = Double(c.shape.n * c.shape.outHeight * c.shape.outWidth + 2)
       expectClose(run(), expected, tolerance: roundoff(T.self) * terms, "\(T.self) \(c)")
@@ -166,7 +170,7 @@ struct ConvolutionTests {
         c.forEachProduct { if $0 == spoilt { isReached[$2] = true } }
         for relu in [false, true] {
           let y = runGuarded([x, w], count: c.outputCount) {
-            convolution2D($0[0], $0[1], $1, c.shape, bias: nil, relu: relu)
+            convolution2D($0[0], $0[1], $1, c.shape, bias: nil, relu: relu, algorithm: .direct)
           }
           for (index, element) in y.enumerated() {
             #expect(element.isFinite != isReached[index] && element.isNaN == (isReached[index] && value.isNaN), "\(c)")

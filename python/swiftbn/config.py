@@ -1,4 +1,4 @@
-"""Settings of the package: default dtype, fuzz factor, image data format, threads."""
+"""Settings of the package: default dtype, fuzz factor, image data format, threads, algorithms."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def standardize_data_format(data_format: str | None) -> str:
 
 
 def config() -> dict:
-    """Version of the library, instruction-set level, number of threads, and the settings of this module."""
+    """Version of the library, instruction-set level, threads, algorithms, and the settings of this module."""
     from swiftbn import _native
 
     return {**_native.config(), **_settings}
@@ -82,6 +82,43 @@ def set_num_threads(count: int) -> None:
     _native.set_num_threads(count)
 
 
+def get_winograd() -> bool:
+    """Whether float32 3x3 convolutions may use Winograd's algorithm."""
+    from swiftbn import _native
+
+    return _native.get_winograd()
+
+
+def set_winograd(enabled: bool) -> None:
+    """Lets float32 3x3 convolutions and their gradients use Winograd's algorithm, or not, from the next run on.
+
+    It is on unless the environment says SWIFTBN_WINOGRAD=0. Where it is faster (stride 1, no dilation, enough channels
+    and pixels; a matter of the shapes alone) F(4x4, 3x3) needs a quarter of the multiplications. Compared with the
+    direct sum:
+
+    - it rounds differently: errors are below 1e-5 of the largest sum of |x||w| in a tile (usually below 1e-6);
+    - finite products above 1e36 may overflow where the direct sum would not;
+    - NaN or infinity in one pixel makes NaN of every output in the 4x4 tiles that read it, not of nine pixels only.
+
+    Raises:
+        ValueError: `enabled` is not a bool.
+    """
+    from swiftbn import _native
+
+    if not isinstance(enabled, bool):
+        raise ValueError(f"Expected enabled to be True or False. Received: enabled={enabled!r}")
+    _native.set_winograd(enabled)
+
+
 # In the package's namespace `config` is the function above; Keras' `config.floatx()` and its like are found on it.
-for _setting in (floatx, set_floatx, epsilon, set_epsilon, image_data_format, set_image_data_format):
+for _setting in (
+    floatx,
+    set_floatx,
+    epsilon,
+    set_epsilon,
+    image_data_format,
+    set_image_data_format,
+    get_winograd,
+    set_winograd,
+):
     setattr(config, _setting.__name__, _setting)

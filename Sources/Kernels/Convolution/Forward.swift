@@ -5,9 +5,13 @@ import Parallel
 @_specialize(where T == Double)
 public func convolution2D<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ w: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
-  bias: UnsafePointer<T>?, relu: Bool
+  bias: UnsafePointer<T>?, relu: Bool, algorithm: ConvolutionAlgorithm = .automatic
 ) {
   if shape.isEmpty { return }
+  if shape.usesWinograd(T.self, algorithm) {
+    return winogradConvolution(
+      asFloat(x), asFloat(w), asFloat(y), shape, bias: bias.map { asFloat($0) }, relu: relu)
+  }
   if shape.isPointwise {
     return matrixMultiply(
       x, w, y, m: shape.n &* shape.outHeight &* shape.outWidth, n: shape.outChannels, k: shape.inChannels,
@@ -75,10 +79,10 @@ func convolveBand<S: Strip>(
     let weights = packed + panel &* terms &* panels.width
     let bias = bias.map { $0 + column }
     if isGathered {
-      // One row of the matrix of windows per pixel.
+      // One column of the matrix of windows per pixel.
       let runs = Runs(
-        a: band.x, b: weights, length: terms, step: 1, rowStep: terms, bStep: panels.width, count: 1, aJump: 0,
-        bJump: 0)
+        a: band.x, b: weights, length: terms, step: band.rows &* s.outWidth, rowStep: 1, bStep: panels.width, count: 1,
+        aJump: 0, bJump: 0)
       let epilogue = Epilogue<S>(columns: columns, accumulates: false, bias: bias, relu: relu)
       stripRows(S.self, rows: band.rows &* s.outWidth, runs, band.y + column, s.outChannels, epilogue)
       continue

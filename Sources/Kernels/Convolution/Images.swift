@@ -25,26 +25,46 @@ func padRows<T: KernelScalar>(
   }
 }
 
-/// Windows of output rows as rows of a matrix (pixels, KH·KW·C_in), zeros where they reach over an edge.
+/// Windows of output rows as columns of a matrix (KH·KW·C_in, pixels), zeros where they reach over an edge: each row of
+/// it is then made of runs of the image.
 @inline(__always)
 func gatherWindows<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ windows: UnsafeMutablePointer<T>, _ s: ConvolutionShape, outRows: Range<Int>
 ) {
   var to = windows
-  let c = s.inChannels
-  for row in outRows {
-    for column in 0..<s.outWidth {
-      for i in 0..<s.kernelHeight {
-        let h = row &* s.strideH &+ i &* s.dilationH &- s.padTop
-        for j in 0..<s.kernelWidth {
-          let w = column &* s.strideW &+ j &* s.dilationW &- s.padLeft
-          if h >= 0 && h < s.height && w >= 0 && w < s.width {
-            let from = x + (h &* s.width &+ w) &* c
-            for k in 0..<c { to[k] = from[k] }
-          } else {
-            for k in 0..<c { to[k] = 0 }
+  let (c, lanes) = (s.inChannels, T.Vector.scalarCount)
+  for i in 0..<s.kernelHeight {
+    for j in 0..<s.kernelWidth {
+      // Columns of the output whose tap lies inside: offset >= 0 and offset < width at both ends.
+      let offset = j &* s.dilationW &- s.padLeft
+      let first = Swift.min(s.outWidth, offset >= 0 ? 0 : (s.strideW &- 1 &- offset) / s.strideW)
+      let room = s.width &- 1 &- offset
+      let last = Swift.max(first, room < 0 ? 0 : Swift.min(s.outWidth, room / s.strideW &+ 1))
+      let step = s.strideW &* c
+      for k in 0..<c {
+        for row in outRows {
+          let h = row &* s.strideH &+ i &* s.dilationH &- s.padTop
+          guard h >= 0, h < s.height, first < last else {
+            for column in 0..<s.outWidth { to[column] = 0 }
+            to += s.outWidth
+            continue
           }
-          to += c
+          for column in 0..<first { to[column] = 0 }
+          for column in last..<s.outWidth { to[column] = 0 }
+          let from = x + ((h &* s.width &+ first &* s.strideW &+ offset) &* c &+ k)
+          let run = to + first
+          var column = 0
+          if step == 1 {
+            while column &+ lanes <= last &- first {
+              run.store(from.vector(at: column), at: column)
+              column &+= lanes
+            }
+          }
+          while column < last &- first {
+            run[column] = from[column &* step]
+            column &+= 1
+          }
+          to += s.outWidth
         }
       }
     }

@@ -5,12 +5,16 @@ import Parallel
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 public func convolution2DInputGradient<T: KernelScalar>(
-  _ dy: UnsafePointer<T>, _ w: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ shape: ConvolutionShape
+  _ dy: UnsafePointer<T>, _ w: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
+  algorithm: ConvolutionAlgorithm = .automatic
 ) {
   if shape.n == 0 || shape.inputCount == 0 { return }
   if shape.isEmpty {
     for i in 0..<(shape.n &* shape.inputCount) { dx[i] = 0 }
     return
+  }
+  if shape.usesWinograd(T.self, algorithm) {
+    return winogradInputGradient(asFloat(dy), asFloat(w), asFloat(dx), shape)
   }
   if shape.isPointwise {
     return matrixMultiply(

@@ -7,12 +7,16 @@ private let maximumGroups = 8
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 public func convolution2DWeightGradient<T: KernelScalar>(
-  _ x: UnsafePointer<T>, _ dy: UnsafePointer<T>, _ dw: UnsafeMutablePointer<T>, _ shape: ConvolutionShape
+  _ x: UnsafePointer<T>, _ dy: UnsafePointer<T>, _ dw: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
+  algorithm: ConvolutionAlgorithm = .automatic
 ) {
   let count = shape.weightCount
   if shape.isEmpty || shape.inputCount == 0 {
     for i in 0..<count { dw[i] = 0 }
     return
+  }
+  if shape.usesWinograd(T.self, algorithm) {
+    return winogradWeightGradient(asFloat(x), asFloat(dy), asFloat(dw), shape)
   }
   let panels = ColumnPanels(columns: shape.outChannels, lanes: T.Vector.scalarCount)
   let isRagged = panels.count &* panels.width != shape.outChannels
@@ -81,8 +85,8 @@ private func addImage<S: Strip>(
     if s.gathersWindows {
       let terms = s.kernelHeight &* s.kernelWidth &* s.inChannels
       let runs = Runs(
-        a: x, b: dy + column, length: s.outHeight &* s.outWidth, step: terms, rowStep: 1, bStep: dyStep, count: 1,
-        aJump: 0, bJump: 0)
+        a: x, b: dy + column, length: s.outHeight &* s.outWidth, step: 1, rowStep: s.outHeight &* s.outWidth,
+        bStep: dyStep, count: 1, aJump: 0, bJump: 0)
       stripRows(S.self, rows: terms, runs, dw + column, s.outChannels, epilogue)
       continue
     }
