@@ -16,6 +16,9 @@ protocol Strip {
   func added(to other: Self) -> Self
   func rectified() -> Self
   func store(_ p: UnsafeMutablePointer<T>)
+  /// The first `count` elements only, 1 or more; loads fill the others with zeros.
+  static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self
+  func store(_ count: Int, _ p: UnsafeMutablePointer<T>)
 }
 
 struct Strip1<T: KernelScalar>: Strip {
@@ -30,6 +33,10 @@ struct Strip1<T: KernelScalar>: Strip {
   @inline(__always) func added(to o: Self) -> Self { Self(v0 + o.v0) }
   @inline(__always) func rectified() -> Self { Self(T.select(T.Vector(), greaterThan: v0, T.Vector(), else: v0)) }
   @inline(__always) func store(_ p: UnsafeMutablePointer<T>) { p.store(v0, at: 0) }
+  @inline(__always) static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self {
+    Self(p.lanes(count, at: 0, else: 0))
+  }
+  @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) { p.store(count, of: v0, at: 0) }
 }
 
 struct Strip2<T: KernelScalar>: Strip {
@@ -55,6 +62,17 @@ struct Strip2<T: KernelScalar>: Strip {
     p.store(v0, at: 0)
     p.store(v1, at: T.Vector.scalarCount)
   }
+  @inline(__always) static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self {
+    let lanes = T.Vector.scalarCount
+    if count <= lanes { return Self(p.lanes(count, at: 0, else: 0), T.Vector()) }
+    return Self(p.vector(at: 0), p.lanes(count &- lanes, at: lanes, else: 0))
+  }
+  @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) {
+    let lanes = T.Vector.scalarCount
+    if count <= lanes { return p.store(count, of: v0, at: 0) }
+    p.store(v0, at: 0)
+    p.store(count &- lanes, of: v1, at: lanes)
+  }
 }
 
 struct Strip4<T: KernelScalar>: Strip {
@@ -77,6 +95,17 @@ struct Strip4<T: KernelScalar>: Strip {
   @inline(__always) func store(_ p: UnsafeMutablePointer<T>) {
     low.store(p)
     high.store(p + 2 &* T.Vector.scalarCount)
+  }
+  @inline(__always) static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self {
+    let half = 2 &* T.Vector.scalarCount
+    let low = Strip2.load(Swift.min(count, half), p)
+    if count <= half { return Self(low, Strip2(T.Vector(), T.Vector())) }
+    return Self(low, Strip2.load(count &- half, p + half))
+  }
+  @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) {
+    let half = 2 &* T.Vector.scalarCount
+    low.store(Swift.min(count, half), p)
+    if count > half { high.store(count &- half, p + half) }
   }
 }
 
@@ -149,24 +178,11 @@ struct Epilogue<S: Strip>: TileFinish {
 
   @inline(__always)
   func apply(_ row: S, _ c: UnsafeMutablePointer<S.T>) {
-    let width = S.vectorCount &* S.T.Vector.scalarCount
-    if columns == width {
-      var result = row
-      if accumulates { result = result.added(to: S.load(UnsafePointer(c))) }
-      if let bias { result = result.added(to: S.load(bias)) }
-      if relu { result = result.rectified() }
-      result.store(c)
-      return
-    }
-    withUnsafeTemporaryAllocation(of: S.T.self, capacity: width) { lanes in
-      let lanes = lanes.baseAddress!
-      row.store(lanes)
-      for i in 0..<columns {
-        var value = lanes[i]
-        if accumulates { value += c[i] }
-        if let bias { value += bias[i] }
-        c[i] = relu && value < 0 ? 0 : value
-      }
-    }
+    let isWhole = columns == S.vectorCount &* S.T.Vector.scalarCount
+    var result = row
+    if accumulates { result = result.added(to: isWhole ? S.load(UnsafePointer(c)) : S.load(columns, UnsafePointer(c))) }
+    if let bias { result = result.added(to: isWhole ? S.load(bias) : S.load(columns, bias)) }
+    if relu { result = result.rectified() }
+    if isWhole { result.store(c) } else { result.store(columns, c) }
   }
 }
