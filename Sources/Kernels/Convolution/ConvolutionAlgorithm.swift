@@ -32,14 +32,16 @@ extension ConvolutionShape {
       && inChannels > 0 && outChannels > 0
   }
 
-  /// Winograd's algorithm is faster, by what both cost in multiply-adds: transforms of a tile weigh about 250 per
-  /// channel (they move more than they compute), those of the weights 150 per pair of channels.
+  /// Winograd's algorithm is faster, by what both cost in multiply-adds. As measured, transforms of a tile weigh 350 per
+  /// channel (they move more than they compute) and those of the weights 300 per pair of channels, or 1,000 where they
+  /// do not fit the second-level cache.
   var prefersWinograd: Bool {
-    guard allowsWinograd, inChannels >= 8, outChannels >= 8 else { return false }
+    guard allowsWinograd, inChannels >= 16, outChannels >= 16 else { return false }
     let (pairs, channels) = (inChannels &* outChannels, inChannels &+ outChannels)
     let tiles = WinogradTiling(self).total
     let direct = n &* outHeight &* outWidth &* 9 &* pairs
-    return (tiles &* (36 &* pairs &+ 250 &* channels) &+ 150 &* pairs) &* 5 < direct &* 4
+    let weights = (pairs <= 8_192 ? 300 : 1_000) &* pairs
+    return (tiles &* (36 &* pairs &+ 350 &* channels) &+ weights) &* 5 < direct &* 4
   }
 
   func usesWinograd<T: KernelScalar>(_: T.Type, _ algorithm: ConvolutionAlgorithm) -> Bool {
