@@ -34,6 +34,9 @@ public struct ConvolutionShape: Sendable {
     kernelWidth &* inChannels < 8 && kernelHeight > 1 && kernelHeight &* kernelWidth &* inChannels <= 64
   }
 
+  /// The forward pass reads rows of pixels from the image as fast, unless they are too short for a tile.
+  var gathersWindowsForward: Bool { gathersWindows && outWidth < 8 }
+
   /// The same convolution on gathered windows: a pointwise one.
   var gathered: ConvolutionShape {
     ConvolutionShape(

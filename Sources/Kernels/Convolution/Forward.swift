@@ -28,7 +28,7 @@ public func convolution2D<T: KernelScalar>(
   }
   let bandRows = (shape.outHeight &+ shape.bands &- 1) / shape.bands
   let scratch =
-    shape.gathersWindows
+    shape.gathersWindowsForward
     ? bandRows &* shape.outWidth &* shape.gathered.inChannels
     : ((bandRows &- 1) &* shape.strideH &+ (shape.kernelHeight &- 1) &* shape.dilationH &+ 1) &* shape.reachWidth
       &* shape.inChannels
@@ -40,8 +40,8 @@ public func convolution2D<T: KernelScalar>(
     let (image, rows) = (chunk / s.bands, s.rows(ofBand: chunk % s.bands))
     let source = x + image &* s.inputCount
     let room = scratch.assumingMemoryBound(to: T.self)
-    let isCopied = s.gathersWindows || s.isPadded
-    if s.gathersWindows {
+    let isCopied = s.gathersWindowsForward || s.isPadded
+    if s.gathersWindowsForward {
       gatherWindows(source, room, s, outRows: rows)
     } else if s.isPadded {
       padRows(source, room, s, outRows: rows)
@@ -49,11 +49,12 @@ public func convolution2D<T: KernelScalar>(
     let out = y + (image &* s.outputCount &+ rows.lowerBound &* s.outWidth &* s.outChannels)
     let band = Band(
       x: isCopied ? UnsafePointer(room) : source + rows.lowerBound &* s.strideH &* s.width &* s.inChannels,
-      rowStep: (isCopied ? s.reachWidth : s.width) &* s.inChannels, rows: rows.count, y: out)
+      rowStep: (isCopied ? s.reachWidth : s.width) &* s.inChannels, rows: rows.count, y: out,
+      yRowStep: s.outWidth &* s.outChannels, yPixelStep: s.outChannels)
     switch panels.vectors {
-    case 4: convolveBand(Strip4<T>.self, band, packed, s, panels, bias, relu, isGathered: s.gathersWindows)
-    case 2: convolveBand(Strip2<T>.self, band, packed, s, panels, bias, relu, isGathered: s.gathersWindows)
-    default: convolveBand(Strip1<T>.self, band, packed, s, panels, bias, relu, isGathered: s.gathersWindows)
+    case 4: convolveBand(Strip4<T>.self, band, packed, s, panels, bias, relu, isGathered: s.gathersWindowsForward)
+    case 2: convolveBand(Strip2<T>.self, band, packed, s, panels, bias, relu, isGathered: s.gathersWindowsForward)
+    default: convolveBand(Strip1<T>.self, band, packed, s, panels, bias, relu, isGathered: s.gathersWindowsForward)
     }
   }
 }
@@ -65,6 +66,8 @@ struct Band<T: KernelScalar> {
   let rowStep: Int
   let rows: Int
   let y: UnsafeMutablePointer<T>
+  /// What separates the output's rows and pixels.
+  let yRowStep, yPixelStep: Int
 }
 
 @inline(__always)
@@ -89,7 +92,7 @@ func convolveBand<S: Strip>(
     }
     for row in 0..<band.rows {
       let a = band.x + row &* s.strideH &* band.rowStep
-      let out = band.y + (row &* s.outWidth &* s.outChannels &+ column)
+      let out = band.y + (row &* band.yRowStep &+ column)
       if s.dilationW == 1 {
         // A kernel row meets one contiguous run of the image.
         let length = s.kernelWidth &* s.inChannels
@@ -97,7 +100,7 @@ func convolveBand<S: Strip>(
           a: a, b: weights, length: length, step: 1, rowStep: s.strideW &* s.inChannels, bStep: panels.width,
           count: s.kernelHeight, aJump: s.dilationH &* band.rowStep, bJump: length &* panels.width)
         let epilogue = Epilogue<S>(columns: columns, accumulates: false, bias: bias, relu: relu)
-        stripRows(S.self, rows: s.outWidth, runs, out, s.outChannels, epilogue)
+        stripRows(S.self, rows: s.outWidth, runs, out, band.yPixelStep, epilogue)
         continue
       }
       for i in 0..<s.kernelHeight {
@@ -109,7 +112,7 @@ func convolveBand<S: Strip>(
           aJump: s.dilationW &* s.inChannels, bJump: s.inChannels &* panels.width)
         let epilogue = Epilogue<S>(
           columns: columns, accumulates: i > 0, bias: isLast ? bias : nil, relu: isLast && relu)
-        stripRows(S.self, rows: s.outWidth, runs, out, s.outChannels, epilogue)
+        stripRows(S.self, rows: s.outWidth, runs, out, band.yPixelStep, epilogue)
       }
     }
   }

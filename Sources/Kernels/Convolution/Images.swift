@@ -9,8 +9,9 @@ func padRows<T: KernelScalar>(
   let first = outRows.lowerBound &* s.strideH &- s.padTop
   let count = (outRows.count &- 1) &* s.strideH &+ (s.kernelHeight &- 1) &* s.dilationH &+ 1
   let (rowLength, c) = (s.reachWidth &* s.inChannels, s.inChannels)
-  let left = Swift.min(s.padLeft, s.reachWidth)
-  let copied = Swift.min(s.width, s.reachWidth &- left)
+  // Columns that lie inside; negative padding begins inside.
+  let left = Swift.max(0, Swift.min(s.padLeft, s.reachWidth))
+  let copied = Swift.max(0, Swift.min(s.width &+ s.padLeft, s.reachWidth) &- left)
   for row in 0..<count {
     let to = padded + row &* rowLength
     let source = first &+ row
@@ -20,7 +21,7 @@ func padRows<T: KernelScalar>(
     }
     for i in 0..<(left &* c) { to[i] = 0 }
     UnsafeMutableRawPointer(to + left &* c).copyMemory(
-      from: x + source &* s.width &* c, byteCount: copied &* c &* MemoryLayout<T>.stride)
+      from: x + (source &* s.width &+ left &- s.padLeft) &* c, byteCount: copied &* c &* MemoryLayout<T>.stride)
     for i in ((left &+ copied) &* c)..<rowLength { to[i] = 0 }
   }
 }
@@ -67,33 +68,6 @@ func gatherWindows<T: KernelScalar>(
           to += s.outWidth
         }
       }
-    }
-  }
-}
-
-/// dy with stride - 1 zeros between its pixels and zeros around, so that the input gradient becomes a plain convolution
-/// with the flipped kernel: rows u of (H + (KH-1)·dilation, W + (KW-1)·dilation, C_out) hold dy[(u - offset) / stride].
-@inline(__always)
-func spreadGradient<T: KernelScalar>(
-  _ dy: UnsafePointer<T>, _ spread: UnsafeMutablePointer<T>, _ s: ConvolutionShape, rows: Range<Int>
-) {
-  let width = s.width &+ (s.kernelWidth &- 1) &* s.dilationW
-  let (offsetH, offsetW) = (
-    (s.kernelHeight &- 1) &* s.dilationH &- s.padTop, (s.kernelWidth &- 1) &* s.dilationW &- s.padLeft
-  )
-  let c = s.outChannels
-  let last = rows.upperBound &+ (s.kernelHeight &- 1) &* s.dilationH
-  for u in rows.lowerBound..<last {
-    let to = spread + (u &- rows.lowerBound) &* width &* c
-    for i in 0..<(width &* c) { to[i] = 0 }
-    let q = u &- offsetH
-    guard q >= 0, q % s.strideH == 0, q / s.strideH < s.outHeight else { continue }
-    let from = dy + (q / s.strideH) &* s.outWidth &* c
-    for column in 0..<s.outWidth {
-      let place = column &* s.strideW &+ offsetW
-      guard place >= 0, place < width else { continue }
-      UnsafeMutableRawPointer(to + place &* c).copyMemory(
-        from: from + column &* c, byteCount: c &* MemoryLayout<T>.stride)
     }
   }
 }
