@@ -35,6 +35,16 @@ struct FusionTests {
     #expect(try s.plan(s.add("add", s.add("conv2d", x, w), b)).stepNames == ["conv2d+bias"])
   }
 
+  @Test func convolutionsByGroupsAndOverVolumesTakeBiasAndRelu() throws {
+    var s = Sketch()
+    let (x, w, b) = (try s.input(2, 8, 8, 6), try s.input(3, 3, 2, 9), try s.input(9))
+    let grouped = try s.add("conv2d", x, w, attributes: ["groups": .int(3)])
+    #expect(try s.plan(s.add("relu", s.add("add", grouped, b))).stepNames == ["conv2d+bias+relu"])
+    let (volumes, kernel) = (try s.input(2, 4, 5, 6, 3), try s.input(2, 2, 2, 3, 9))
+    let y = try s.add("relu", s.add("add", s.add("conv3d", volumes, kernel), b))
+    #expect(try s.plan(y).stepNames == ["conv3d+bias+relu"])
+  }
+
   @Test func matrixProductTakesBiasAndRelu() throws {
     var s = Sketch()
     let (x, w, b) = (try s.input(5, 6), try s.input(6, 7), try s.input(7))

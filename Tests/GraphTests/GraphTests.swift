@@ -39,6 +39,31 @@ struct GraphTests {
     #expect(try infer("conv2d", [[1, 7, 8, 1], [3, 3, 1, 1]], same) == [1, 4, 4, 1])
   }
 
+  @Test func convolutionsByGroupsOverVolumesAndTransposed() throws {
+    #expect(try infer("conv2d", [[-1, 8, 8, 6], [3, 3, 2, 9]], ["groups": .int(3)]) == [-1, 6, 6, 9])
+    let pads: [String: AttributeValue] = ["padding": .string("explicit"), "pads": .ints([0, 4, 0, 0])]
+    #expect(try infer("conv2d", [[2, 1, 8, 6], [1, 3, 6, 9]], pads) == [2, 1, 10, 9])
+    #expect(try infer("conv3d", [[-1, 8, -1, 9, 2], [2, 3, 3, 2, 4]]) == [-1, 7, -1, 7, 4])
+    #expect(try infer("max_pool3d", [[-1, 5, 6, 7, 2]], ["pool_size": .ints([2, 3, 2])]) == [-1, 2, 2, 3, 2])
+    let same: [String: AttributeValue] = ["strides": .ints([2, 3]), "padding": .string("same")]
+    #expect(try infer("conv2d_transpose", [[-1, 4, 5, 2], [3, 3, 7, 2]], same) == [-1, 8, 15, 7])
+    let wide: [String: AttributeValue] = ["strides": .ints([2, 3])]
+    #expect(try infer("conv2d_transpose", [[-1, 4, -1, 2], [3, 2, 7, 2]], wide) == [-1, 9, -1, 7])
+    let extra = wide.merging(["output_padding": .ints([1, 0])]) { first, _ in first }
+    #expect(try infer("conv2d_transpose", [[-1, 4, 5, 2], [3, 2, 7, 2]], extra) == [-1, 10, 14, 7])
+    #expect(
+      message { _ = try infer("conv2d", [[1, 8, 8, 6], [3, 3, 2, 8]], ["groups": .int(3)]) }
+        .contains("multiple of groups = 3"))
+    #expect(
+      message { _ = try infer("conv2d", [[1, 8, 8, 5], [3, 3, 2, 9]], ["groups": .int(3)]) }
+        .contains("expected C_in = 2 · 3 groups"))
+    #expect(
+      message { _ = try infer("conv2d", [[1, 8, 8, 2], [3, 3, 2, 9]], ["groups": .int(0)]) }.contains("groups is 0"))
+    #expect(message { _ = try infer("conv3d", [[1, 8, 8, 2], [3, 3, 2, 9]]) }.contains("expected rank 5"))
+    #expect(
+      message { _ = try infer("conv2d_transpose", [[1, 8, 8, 2], [3, 3, 2, 9]]) }.contains("expected C_in = 9"))
+  }
+
   @Test func misfitsAreNamed() {
     #expect(
       message { _ = try infer("conv2d", [[1, 8, 8, 3], [3, 3, 4, 8]]) }

@@ -133,6 +133,18 @@ struct ConvolutionTests {
       let terms = Double(c.shape.kernelHeight * c.shape.kernelWidth * c.shape.outChannels + 2)
       expectClose(run(), expected, tolerance: roundoff(T.self) * terms, "\(T.self) \(c)")
       expectSameForAllThreadCounts("\(c)", run)
+      var products = [T](repeating: .nan, count: stridedInputGradientRoom(c.shape))
+      func runStrided() -> [T] {
+        runGuarded([dy, w], count: c.inputCount) { inputs, dx in
+          products.withUnsafeMutableBufferPointer {
+            // An empty array has no address.
+            guard let room = $0.baseAddress ?? UnsafeMutablePointer(bitPattern: 64) else { return }
+            convolution2DStridedInputGradient(inputs[0], inputs[1], dx, c.shape, products: room)
+          }
+        }
+      }
+      expectClose(runStrided(), expected, tolerance: roundoff(T.self) * terms, "\(T.self) strided \(c)")
+      expectSameForAllThreadCounts("strided \(c)", runStrided)
     }
   }
 

@@ -68,15 +68,26 @@ extension Convolution: Lowerable {
 }
 
 extension ConvolutionInputGradient: Lowerable {
+  private var isStrided: Bool { window.strides.contains { $0 > 1 } }
+
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
-    ConvolutionForm(window, groups: groups, x: outputs[0], w: inputs[1], y: inputs[0]).temporaryBytes
+    let form = ConvolutionForm(window, groups: groups, x: outputs[0], w: inputs[1], y: inputs[0])
+    if case .plain(let shape) = form, isStrided {
+      return stridedInputGradientRoom(shape) * inputs[0].dtype.size
+    }
+    return form.temporaryBytes
   }
 
   func lower(_ c: Lowering) throws -> Step {
-    let (dy, w, dx, temporary) = (c.inputs[0], c.inputs[1], c.y, c.temporary)
+    let (dy, w, dx, temporary, isStrided) = (c.inputs[0], c.inputs[1], c.y, c.temporary, isStrided)
     let form = ConvolutionForm(window, groups: groups, x: dx.type, w: w.type, y: dy.type)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       switch form {
+      case .plain(let shape) where isStrided:
+        return {
+          convolution2DStridedInputGradient(
+            $0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape, products: $0.write(temporary))
+        }
       case .plain(let shape):
         return { convolution2DInputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape) }
       case .depthwise(let shape):

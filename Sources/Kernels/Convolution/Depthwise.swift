@@ -14,7 +14,7 @@ public func depthwiseConvolution2D<T: KernelScalar>(
 ) {
   if shape.isEmpty { return }
   let job = DepthwiseJob(
-    shape, source: shape.inChannels, destination: shape.outChannels, lanes: T.Vector.scalarCount)
+    shape, source: shape.inChannels, destination: shape.outChannels, lanes: T.Vector.scalarCount, overlaps: true)
   depthwiseImages(x, w, y, job, bias: bias, relu: relu, isFlipped: false)
 }
 
@@ -37,7 +37,7 @@ public func depthwiseConvolution2DInputGradient<T: KernelScalar>(
   mirrored.padTop = (shape.kernelHeight &- 1) &* shape.dilationH &- shape.padTop
   mirrored.padLeft = (shape.kernelWidth &- 1) &* shape.dilationW &- shape.padLeft
   let job = DepthwiseJob(
-    mirrored, source: shape.outChannels, destination: shape.inChannels, lanes: T.Vector.scalarCount)
+    mirrored, source: shape.outChannels, destination: shape.inChannels, lanes: T.Vector.scalarCount, overlaps: true)
   depthwiseImages(dy, w, dx, job, bias: nil, relu: false, isFlipped: true)
 }
 
@@ -117,7 +117,7 @@ private func depthwiseStridedInputGradient<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ w: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ shape: ConvolutionShape
 ) {
   let job = DepthwiseJob(
-    shape, source: shape.outChannels, destination: shape.inChannels, lanes: T.Vector.scalarCount)
+    shape, source: shape.outChannels, destination: shape.inChannels, lanes: T.Vector.scalarCount, overlaps: false)
   let pitch = job.pitch
   let packed = sharedScratch(bytes: job.taps &* pitch &* MemoryLayout<T>.stride).assumingMemoryBound(to: T.self)
   packTaps(w, packed, job, isFlipped: false)
@@ -135,15 +135,15 @@ private func depthwiseStridedInputGradient<T: KernelScalar>(
     let sums = job.copiesDestination ? copy + sourceRoom : out
     sums.update(repeating: 0, count: s.width &* pitch)
     for i in 0..<s.kernelHeight {
-      let from = row &+ s.padTop &- i &* s.dilationH
-      guard from >= 0, from % s.strideH == 0, from / s.strideH < s.outHeight else { continue }
-      var source = dy + (image &* s.outHeight &+ from / s.strideH) &* s.outWidth &* job.sourceChannels
+      let from = s.outputRow(row, ofTap: i)
+      if from < 0 { continue }
+      var source = dy + (image &* s.outHeight &+ from) &* s.outWidth &* job.sourceChannels
       if job.copiesSource {
         spreadChannels(source, copy, pixels: s.outWidth, job)
         source = UnsafePointer(copy)
       }
       for j in 0..<s.kernelWidth {
-        let columns = job.columns(ofTap: j)
+        let columns = s.columns(ofTap: j)
         let weights = w + (i &* s.kernelWidth &+ j) &* pitch
         for column in columns.start..<columns.end {
           let to = sums + (column &* s.strideW &+ j &* s.dilationW &- s.padLeft) &* pitch

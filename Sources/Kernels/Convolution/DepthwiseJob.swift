@@ -2,19 +2,25 @@
 ///
 /// Source and destination may have fewer channels than there are kernels: with a depth multiplier a source channel feeds
 /// several kernels (forward), or several kernels feed a destination channel (input gradient). Inner loops then work on
-/// copies of rows with one channel per kernel, padded to whole vectors.
+/// copies of rows with one channel per kernel, padded to whole vectors. Without one they work in place; when the channels
+/// are no multiple of the vector, the last vector overlaps the one before.
 struct DepthwiseJob {
   /// Extents in space; its channels are not used.
   var shape: ConvolutionShape
   let sourceChannels, destinationChannels: Int
   /// Channels with a kernel, and the distance of pixels in the forms that the inner loops walk.
   let channels, pitch: Int
+  /// Where the last vector of a pixel begins.
+  let lastVector: Int
 
-  init(_ shape: ConvolutionShape, source: Int, destination: Int, lanes: Int) {
+  /// - Parameter overlaps: whether the loops may compute an element twice.
+  init(_ shape: ConvolutionShape, source: Int, destination: Int, lanes: Int, overlaps: Bool) {
     self.shape = shape
     (sourceChannels, destinationChannels) = (source, destination)
     channels = Swift.max(source, destination)
-    pitch = (channels &+ lanes &- 1) / lanes &* lanes
+    let isInPlace = overlaps && source == destination && source >= lanes
+    pitch = isInPlace ? channels : (channels &+ lanes &- 1) / lanes &* lanes
+    lastVector = pitch &- lanes
   }
 
   var copiesSource: Bool { sourceChannels != pitch }
@@ -35,16 +41,6 @@ struct DepthwiseJob {
     return start < end ? (start, end) : (0, 0)
   }
 
-  /// Output columns for which kernel column j lies inside the rows.
-  @inline(__always)
-  func columns(ofTap j: Int) -> (start: Int, end: Int) {
-    let offset = shape.padLeft &- j &* shape.dilationW
-    let start = offset <= 0 ? 0 : (offset &+ shape.strideW &- 1) / shape.strideW
-    let room = shape.width &- 1 &+ offset
-    let end = room < 0 ? 0 : Swift.min(shape.outWidth, room / shape.strideW &+ 1)
-    return (start, Swift.max(start, end))
-  }
-
   /// Kernel columns that lie inside the rows for output column `column`.
   @inline(__always)
   func taps(ofColumn column: Int) -> (start: Int, end: Int) {
@@ -53,6 +49,25 @@ struct DepthwiseJob {
     let room = shape.width &- 1 &- first
     let end = room < 0 ? 0 : Swift.min(shape.kernelWidth, room / shape.dilationW &+ 1)
     return (Swift.min(start, end), end)
+  }
+}
+
+extension ConvolutionShape {
+  /// Output columns for which kernel column j lies inside the rows.
+  @inline(__always)
+  func columns(ofTap j: Int) -> (start: Int, end: Int) {
+    let offset = padLeft &- j &* dilationW
+    let start = offset <= 0 ? 0 : (offset &+ strideW &- 1) / strideW
+    let room = width &- 1 &+ offset
+    let end = room < 0 ? 0 : Swift.min(outWidth, room / strideW &+ 1)
+    return (start, Swift.max(start, end))
+  }
+
+  /// The output row that meets input row `row` with kernel row i, or -1.
+  @inline(__always)
+  func outputRow(_ row: Int, ofTap i: Int) -> Int {
+    let from = row &+ padTop &- i &* dilationH
+    return from >= 0 && from % strideH == 0 && from / strideH < outHeight ? from / strideH : -1
   }
 }
 
@@ -66,7 +81,7 @@ func spreadChannels<T: KernelScalar>(
   for pixel in 0..<pixels {
     let (from, to) = (from + pixel &* source, to + pixel &* pitch)
     if multiplier == 1 {
-      for c in 0..<source { to[c] = from[c] }
+      UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: source &* MemoryLayout<T>.stride)
     } else {
       for c in 0..<source {
         for m in 0..<multiplier { to[c &* multiplier &+ m] = from[c] }
@@ -85,6 +100,10 @@ func gatherChannels<T: KernelScalar>(
   let multiplier = destination == 0 ? 1 : job.channels / destination
   for pixel in 0..<pixels {
     let (from, to) = (from + pixel &* pitch, to + pixel &* destination)
+    if multiplier == 1 {
+      UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: destination &* MemoryLayout<T>.stride)
+      continue
+    }
     for c in 0..<destination {
       var sum = from[c &* multiplier]
       for m in 1..<multiplier { sum += from[c &* multiplier &+ m] }

@@ -1,3 +1,5 @@
+import CIntrinsics
+
 /// Rows of a depthwise convolution. Channels are the lanes; a few neighbouring pixels are worked on at once, so that each
 /// vector of weights is loaded once for all of them. Every sum runs over the taps in order, whichever tile it is in.
 
@@ -45,8 +47,14 @@ private func depthwiseTile<T: KernelScalar>(
 ) {
   let (s, pitch) = (job.shape, job.pitch)
   let (step, tapStep) = (s.strideW &* pitch, s.dilationW &* pitch)
-  var c = 0
-  while c < pitch {
+  var next = 0
+  while next < pitch {
+    let c = Swift.min(next, job.lastVector)
+    // What the next output row sees first.
+    for i in Swift.max(0, s.kernelHeight &- s.strideH)..<s.kernelHeight {
+      let x = rows[i] + (base &+ c &+ s.strideH &* s.width &* pitch &+ (s.kernelWidth &- 1) &* tapStep)
+      for pixel in 0..<4 &* s.strideW { sbn_prefetch(x + pixel &* pitch) }
+    }
     let start = end.start.vector(at: c)
     var (a0, a1, a2, a3) = (start, start, start, start)
     var weights = w + c
@@ -66,7 +74,7 @@ private func depthwiseTile<T: KernelScalar>(
     end.store(a1, y + (pitch &+ c))
     end.store(a2, y + (2 &* pitch &+ c))
     end.store(a3, y + (3 &* pitch &+ c))
-    c &+= T.Vector.scalarCount
+    next &+= T.Vector.scalarCount
   }
 }
 
@@ -79,8 +87,9 @@ private func depthwisePixel<T: KernelScalar>(
   let (s, pitch) = (job.shape, job.pitch)
   let taps = job.taps(ofColumn: column)
   let first = column &* s.strideW &- s.padLeft
-  var c = 0
-  while c < pitch {
+  var next = 0
+  while next < pitch {
+    let c = Swift.min(next, job.lastVector)
     var sum = end.start.vector(at: c)
     for i in 0..<s.kernelHeight {
       let (x, weights) = (rows[i] + c, w + (i &* s.kernelWidth &* pitch &+ c))
@@ -90,7 +99,7 @@ private func depthwisePixel<T: KernelScalar>(
       }
     }
     end.store(sum, y + c)
-    c &+= T.Vector.scalarCount
+    next &+= T.Vector.scalarCount
   }
 }
 
@@ -103,15 +112,20 @@ func depthwiseRowPair<T: KernelScalar>(
 ) {
   let (s, pitch) = (job.shape, job.pitch)
   let inside = job.interior
+  let ahead = 2 &* s.width &* pitch
   var column = 0
   while column < s.outWidth {
     if column >= inside.start && column < inside.end && inside.end &- inside.start >= 4 {
       let first = Swift.min(column, inside.end &- 4)
       let base = (first &- s.padLeft) &* pitch
-      var c = 0
-      while c < pitch {
+      var next = 0
+      while next < pitch {
+        let c = Swift.min(next, job.lastVector)
+        // The rows of the next pair.
+        prefetchPixels(rows[2] + (base &+ ahead &+ c), pitch)
+        prefetchPixels(rows[3] + (base &+ ahead &+ c), pitch)
         slide3x3(rows, base &+ c, w + c, y + (first &* pitch &+ c), pitch, rowStep, end, end.start.vector(at: c))
-        c &+= T.Vector.scalarCount
+        next &+= T.Vector.scalarCount
       }
       column = first &+ 4
     } else {
@@ -120,6 +134,15 @@ func depthwiseRowPair<T: KernelScalar>(
       column &+= 1
     }
   }
+}
+
+/// The four pixels that the next tile of a row will not have seen.
+@inline(__always)
+private func prefetchPixels<T: KernelScalar>(_ x: UnsafePointer<T>, _ pitch: Int) {
+  sbn_prefetch(x + 2 &* pitch)
+  sbn_prefetch(x + 3 &* pitch)
+  sbn_prefetch(x + 4 &* pitch)
+  sbn_prefetch(x + 5 &* pitch)
 }
 
 @inline(__always)
