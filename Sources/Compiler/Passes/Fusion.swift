@@ -8,6 +8,7 @@ extension Draft {
     fuseEpilogues()
     fuseReluBiasGradients()
     fusePooling()
+    foldInference()
   }
 
   /// Convolution, matrix product or batch normalization, then bias, then ReLU.

@@ -38,7 +38,7 @@ private struct InferenceJob<T: KernelScalar, Relu: Flag>: NormalizationJob {
 
 /// gamma / sqrt(variance + epsilon), in plain loops, which the compiler turns into vectors.
 @inline(never)
-private func formScales<T: KernelScalar>(
+func formScales<T: KernelScalar>(
   _ variance: UnsafePointer<T>, _ gamma: UnsafePointer<T>?, _ scales: UnsafeMutablePointer<T>, _ count: Int,
   _ epsilon: Double
 ) {

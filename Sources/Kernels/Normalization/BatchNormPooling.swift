@@ -33,6 +33,27 @@ public func batchNormMaxPooling2D<T: KernelScalar>(
   }
 }
 
+/// Batch normalization at inference with max pooling behind, in one pass.
+///
+///     z = gamma * (x - movingMean) / sqrt(movingVariance + epsilon) + beta, then max(0, z) if `relu`
+///     y = max z of each window
+///
+/// Arguments as those of `batchNormMaxPooling2D` and `batchNormInference`. Windows may overlap.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+public func batchNormInferenceMaxPooling2D<T: KernelScalar>(
+  x: UnsafePointer<T>, gamma: UnsafePointer<T>?, beta: UnsafePointer<T>?, movingMean: UnsafePointer<T>,
+  movingVariance: UnsafePointer<T>, y: UnsafeMutablePointer<T>, coefficients: UnsafeMutablePointer<T>,
+  shape: PoolingShape, epsilon: Double, relu: Bool
+) {
+  let (scale, offset) = (coefficients, coefficients + shape.channels)
+  formScales(movingVariance, gamma, scale, shape.channels, epsilon)
+  for c in 0..<shape.channels { offset[c] = beta.map { $0[c] } ?? 0 }
+  let work = PickedWindows(
+    x: x, mean: movingMean, scale: UnsafePointer(scale), offset: UnsafePointer(offset), y: y, picked: y, shape: shape)
+  if relu { pickRows(work, Yes.self, No.self) } else { pickRows(work, No.self, No.self) }
+}
+
 extension PoolingShape {
   /// The input as normalization sees it.
   var normalization: NormalizationShape {

@@ -1,0 +1,95 @@
+import Graph
+import Kernels
+import Tensor
+
+extension FusedBatchNormPooling {
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { 2 * outputs[1].byteCount }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (x, y, mean, variance, inverse) = (c.x, c.outputs[0], c.outputs[1], c.outputs[2], c.outputs[3])
+    let picked = keepsPicked ? c.outputs[4] : nil
+    let gamma = norm.attributes.gammaIndex.map { c.inputs[$0] }
+    let beta = norm.attributes.betaIndex.map { c.inputs[$0] }
+    let shape = PoolingStages(pooling, x: x.type, y: y.type).planes
+    let (epsilon, relu, temporary) = (norm.attributes.epsilon, relu, c.temporary)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormMaxPooling2D(
+          x: memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
+          y: memory.write(y), picked: picked.map { memory.write($0) }, mean: memory.write(mean),
+          variance: memory.write(variance), inverseStd: memory.write(inverse), coefficients: memory.write(temporary),
+          shape: shape, epsilon: epsilon, relu: relu)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension FusedPoolingGradient {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(3, 0)] }
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { 3 * outputs[1].byteCount }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (dy, picked, y, x) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
+    let (mean, inverse, gamma) = (c.inputs[4], c.inputs[5], norm.scale ? c.inputs[6] : nil)
+    let (dx, dgamma, dbeta, dbias) = (c.outputs[0], c.outputs[1], c.outputs[2], rectifies ? c.outputs[3] : nil)
+    let shape = PoolingStages(pooling, x: x.type, y: y.type).planes
+    let (relu, temporary) = (relu, c.temporary)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormMaxPooling2DBackward(
+          dy: memory.read(dy, as: T.self), y: relu ? memory.read(y) : nil, picked: memory.read(picked),
+          x: memory.read(x), gamma: gamma.map { memory.read($0) }, mean: memory.read(mean),
+          inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
+          dbeta: memory.write(dbeta), dbias: dbias.map { memory.write($0) }, coefficients: memory.write(temporary),
+          shape: shape)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension FusedInferencePooling {
+  func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { 2 * inputs[1].byteCount }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (x, y, temporary) = (c.x, c.y, c.temporary)
+    let gamma = norm.attributes.gammaIndex.map { c.inputs[$0] }
+    let beta = norm.attributes.betaIndex.map { c.inputs[$0] }
+    let (mean, variance) = (c.inputs[c.inputs.count - 2], c.inputs[c.inputs.count - 1])
+    let shape = PoolingStages(pooling, x: x.type, y: y.type).planes
+    let (epsilon, relu) = (norm.attributes.epsilon, relu)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormInferenceMaxPooling2D(
+          x: memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
+          movingMean: memory.read(mean), movingVariance: memory.read(variance), y: memory.write(y),
+          coefficients: memory.write(temporary), shape: shape, epsilon: epsilon, relu: relu)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}
+
+extension FoldedWeights {
+  func lower(_ c: Lowering) throws -> Step {
+    let (w, weights, newBias) = (c.inputs[0], c.outputs[0], c.outputs[1])
+    let bias = hasBias ? c.inputs[1] : nil
+    // γ and β stand where they do behind x, here behind w and b.
+    let first = hasBias ? 1 : 0
+    let gamma = norm.gammaIndex.map { c.inputs[$0 + first] }
+    let beta = norm.betaIndex.map { c.inputs[$0 + first] }
+    let (mean, variance) = (c.inputs[c.inputs.count - 2], c.inputs[c.inputs.count - 1])
+    let (channels, epsilon) = (newBias.count, norm.epsilon)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        foldBatchNorm(
+          w: memory.read(w, as: T.self), bias: bias.map { memory.read($0) }, gamma: gamma.map { memory.read($0) },
+          beta: beta.map { memory.read($0) }, movingMean: memory.read(mean), movingVariance: memory.read(variance),
+          weights: memory.write(weights), newBias: memory.write(newBias), rows: w.count / max(channels, 1),
+          channels: channels, epsilon: epsilon)
+      }
+    }
+    return try c.forFloat(w) { make($0) }
+  }
+}
