@@ -184,3 +184,38 @@ struct FusionTests {
     #expect((2 * bytes..<2 * bytes + 4_096).contains(try s.plan(fork).arenaBytes))
   }
 }
+
+/// Normalization by moving statistics has no step of its own where it can be avoided.
+struct InferenceFoldingTests {
+  private func steps(
+    relu: Bool = false, bias: Bool = false, pool: Bool = false, image: Int = 8, axis: Int = -1, reads: Bool = false
+  ) throws -> [String] {
+    var s = Sketch()
+    let (x, w) = (try s.input(2, image, image, 3), try s.input(3, 3, 3, image - 2))
+    var channels: [Value] = []
+    for _ in 0..<5 { channels.append(try s.input(image - 2)) }
+    let product = try s.add("conv2d", x, w)
+    let z = bias ? try s.add("add", product, channels[4]) : product
+    let norm = try s.graph.add(
+      "batch_norm_inference", [z] + channels.prefix(4), ["axis": .int(axis)])[0]
+    var y = relu ? try s.add("relu", norm) : norm
+    if pool { y = try s.add("max_pool2d", y, attributes: ["pool_size": .ints([2, 2])]) }
+    let outputs = reads ? [y, z] : [y]
+    return try Plan(s.graph, outputs: outputs, inputTypes: s.types, staged: s.types.map { _ in false }).stepNames
+  }
+
+  @Test func intoTheConvolutionInFront() throws {
+    #expect(try steps() == ["batch_norm_folding", "conv2d+bias"])
+    #expect(try steps(relu: true) == ["batch_norm_folding", "conv2d+bias+relu"])
+    #expect(try steps(relu: true, bias: true) == ["batch_norm_folding", "conv2d+bias+relu"])
+    #expect(try steps(relu: true, pool: true) == ["batch_norm_folding", "conv2d+bias+relu", "max_pool2d"])
+  }
+
+  /// Another axis, a result that somebody else reads, weights with more rows than the result has pixels.
+  @Test func notWhereItWouldBeWrongOrSlower() throws {
+    #expect(try steps(axis: 1) == ["conv2d", "batch_norm_inference"])
+    #expect(try steps(relu: true, reads: true) == ["conv2d", "batch_norm_inference+relu"])
+    #expect(try steps(image: 4) == ["conv2d", "batch_norm_inference"])
+    #expect(try steps(relu: true, pool: true, reads: true) == ["conv2d", "batch_norm_inference+relu+max_pool2d"])
+  }
+}

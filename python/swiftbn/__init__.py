@@ -72,6 +72,8 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "profile",
+    "profiling",
     "random",
     "regularizers",
     "saving",
@@ -86,6 +88,8 @@ _LAZY = {
     "batch_norm_report": "swiftbn.batch_norm",
     "datasets": "swiftbn.datasets",
     "fold_batch_norm": "swiftbn.batch_norm",
+    "profile": "swiftbn.profiling",
+    "profiling": "swiftbn.profiling",
 }
 
 

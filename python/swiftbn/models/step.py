@@ -16,12 +16,13 @@ from swiftbn.trace import Trace
 
 
 class Step:
-    """A compiled program and the names or structure of what it returns."""
+    """A compiled program, the names or structure of what it returns, and the variables that it writes."""
 
-    def __init__(self, program, names, structure=None):
+    def __init__(self, program, names, structure=None, assigned=()):
         self.program = program
         self.names = names
         self.structure = structure
+        self.assigned = assigned
 
     def logs(self, arrays: tuple, indices=None) -> dict:
         """Runs the program and names its results, numbers as floats."""
@@ -37,14 +38,16 @@ def make_step(model, kind: str, data: Data, batch: int, parts: int = 1) -> Step:
         if kind == "predict":
             outputs = model.predict_step(packed)
             flat = [_tensor(trace, output) for output in tree.flatten(outputs)]
-            step = Step(trace.compile(flat), None, tree.map_structure(lambda _: None, outputs))
+            structure = tree.map_structure(lambda _: None, outputs)
+            step = Step(trace.compile(flat), None, structure, trace.assigned_variables)
         else:
             if parts > 1:
                 logs = model._accumulated_train_step(packed, parts)
             else:
                 logs = model.train_step(packed) if kind == "train" else model.test_step(packed)
             logs = _flat_logs(model, f"{kind}_step", logs)
-            step = Step(trace.compile([_tensor(trace, value) for value in logs.values()]), list(logs))
+            program = trace.compile([_tensor(trace, value) for value in logs.values()])
+            step = Step(program, list(logs), assigned=trace.assigned_variables)
         model._clear_losses()
     return step
 

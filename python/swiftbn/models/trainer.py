@@ -149,6 +149,11 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         return [metric.name for metric in self.metrics]
 
+    @property
+    def metrics_variables(self) -> list:
+        """The states of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
     def reset_metrics(self) -> None:
         """Sets all metrics back to nothing seen."""
         for metric in self.metrics:
