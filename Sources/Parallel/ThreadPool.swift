@@ -30,6 +30,8 @@ final class ThreadPool: @unchecked Sendable {
   private var work: (any Work)?
   private var chunkCount = 0
   private var scratchBytes = 0
+  /// The owner's floating-point control word, which holds for all threads of the job.
+  private var floatState: UInt32 = 0
 
   private var workerCount = 0
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -72,6 +74,7 @@ final class ThreadPool: @unchecked Sendable {
     work = job
     chunkCount = chunks
     self.scratchBytes = scratchBytes
+    floatState = sbn_float_state()
     completed.store(0, ordering: .relaxed)
     let number = (ticket.load(ordering: .relaxed) >> 32) &+ 1
     ticket.store(number << 32 | UInt64(chunks), ordering: .sequentiallyConsistent)
@@ -104,6 +107,7 @@ final class ThreadPool: @unchecked Sendable {
       }
       didWork = true
       let chunk = chunkCount - Int(current & 0xffff_ffff)
+      if sbn_float_state() != floatState { sbn_set_float_state(floatState) }
       work!.run(chunk: chunk, scratch: Scratch.local(bytes: scratchBytes))
       completed.wrappingAdd(1, ordering: .releasing)
       current = ticket.load(ordering: .acquiring)

@@ -31,7 +31,8 @@ public enum Eager {
       if let program = cache.programs[key] { return program }
       let graph = Graph()
       let values = try types.enumerated().map { try graph.input("\($0.offset)", $0.element) }
-      let program = try Program(graph, outputs: try graph.add(operation, values, attributes))
+      let program = try Program(
+        graph, outputs: try graph.add(operation, values, attributes), flushesSubnormals: false)
       _ = try inputs.withUnsafeBufferPointer { try program.prepare($0, rows: nil) }
       let bytes = program.summaries.reduce(0) { $0 + $1.arenaBytes }
       if bytes > arenaCapacity / 16 { return program }

@@ -1,6 +1,7 @@
 import Compiler
 import Graph
 import Kernels
+import Parallel
 import Tensor
 
 /// A graph with chosen outputs, ready to run on data. Plans are compiled when new input types come, and the last few
@@ -16,6 +17,7 @@ public final class Program: @unchecked Sendable {
   /// Types with which inputs were declared; extents may be unknown.
   private let declared: [TensorType]
   private let names: [String]
+  private let flushesSubnormals: Bool
   private let lock = Lock()
   private var plans: [Entry] = []
   /// Each plan has an arena: data of ever new shapes must not fill the memory.
@@ -28,12 +30,14 @@ public final class Program: @unchecked Sendable {
     let plan: Plan
   }
 
-  /// - Parameter outputs: what a run returns; assignments of the graph run as well. The graph must not be changed
-  ///   afterwards.
-  public init(_ graph: Graph, outputs: [Value]) throws {
+  /// - Parameters:
+  ///   - outputs: what a run returns; assignments of the graph run as well. The graph must not be changed afterwards.
+  ///   - flushesSubnormals: whether numbers below the smallest normal one count as 0.
+  public init(_ graph: Graph, outputs: [Value], flushesSubnormals: Bool = true) throws {
     for output in outputs { _ = try graph.type(of: output) }
     self.graph = graph
     self.outputs = outputs
+    self.flushesSubnormals = flushesSubnormals
     declared = graph.inputs.map { graph.types[$0.value.index] }
     names = graph.inputs.map(\.name)
   }
@@ -72,7 +76,12 @@ public final class Program: @unchecked Sendable {
           }
           pointers[index] = buffer.pointer.map { UnsafeRawPointer($0) }
         }
-        try plan.run(inputs: UnsafePointer(pointers.baseAddress!), outputs: outputs.baseAddress, clock: clock)
+        let pointers = UnsafePointer(pointers.baseAddress!)
+        if flushesSubnormals {
+          try flushingSubnormals { try plan.run(inputs: pointers, outputs: outputs.baseAddress, clock: clock) }
+        } else {
+          try plan.run(inputs: pointers, outputs: outputs.baseAddress, clock: clock)
+        }
       }
     }
   }

@@ -6,7 +6,7 @@ struct BatchNormBackwardResult<T: KernelScalar> {
   var all: [T] { dx + dgamma + dbeta }
 }
 
-enum MaskChoice: CaseIterable { case none, fromOutput, fromInput }
+enum MaskChoice: CaseIterable { case none, fromOutput }
 enum DxPlace: CaseIterable { case own, dy, x }
 
 func runBackward<T: KernelScalar>(
@@ -31,8 +31,8 @@ func runBackward<T: KernelScalar>(
   } else {
     let y = GuardedBuffer(forward.y)
     batchNormReluBackward(
-      dy: gradient.input, x: input.input, y: mask == .fromOutput ? y.input : nil, gamma: gamma?.input,
-      beta: beta?.input, mean: mean.input, inverseStd: inverseStd.input, dx: dx.pointer, dgamma: dgamma.pointer,
+      dy: gradient.input, x: input.input, y: y.input, gamma: gamma?.input, mean: mean.input,
+      inverseStd: inverseStd.input, dx: dx.pointer, dgamma: dgamma.pointer,
       dbeta: dbeta.pointer, shape: shape)
   }
   return BatchNormBackwardResult(dx: dx.values, dgamma: dgamma.values, dbeta: dbeta.values)
@@ -126,21 +126,6 @@ struct NormalizationBackwardTests {
         expectClose(
           observed.dbeta, difference(beta) { loss(x, gamma, $0) }, tolerance: tolerance, "dbeta \(shape) \(mask)")
       }
-    }
-  }
-
-  /// The mask from x agrees with the one from y except where y is as small as the mean's rounding error.
-  @Test func masksAgree() {
-    for shape in [(500, 10, 1), (9, 4, 676)] {
-      let shape = NormalizationShape(outer: shape.0, channels: shape.1, inner: shape.2)
-      var random = Seeded(21)
-      let x: [Float] = random.array(shape.valueCount, in: 1...3)
-      let dy: [Float] = random.array(shape.valueCount)
-      let gamma: [Float] = random.array(shape.channels, in: -2...2)
-      let beta: [Float] = random.array(shape.channels)
-      let fromOutput = runBackward(dy, x, gamma, beta, shape, mask: .fromOutput, dx: .own)
-      let fromInput = runBackward(dy, x, gamma, beta, shape, mask: .fromInput, dx: .own)
-      #expect(fromOutput.all == fromInput.all, "\(shape)")
     }
   }
 

@@ -73,6 +73,12 @@ static inline __attribute__((always_inline)) void sbn_store_fence(void) { __buil
 /// Tells the processor that this is a spin loop.
 static inline __attribute__((always_inline)) void sbn_pause(void) { __builtin_ia32_pause(); }
 
+/// The thread's floating-point control word (MXCSR).
+static inline __attribute__((always_inline)) uint32_t sbn_float_state(void) { return __builtin_ia32_stmxcsr(); }
+static inline __attribute__((always_inline)) void sbn_set_float_state(uint32_t state) {
+  __builtin_ia32_ldmxcsr(state);
+}
+
 /// Processors in this thread's affinity mask, 0 when it cannot be read. (glibc declares the call for _GNU_SOURCE only.)
 extern int sbn_sched_getaffinity(int pid, size_t size, void *mask) __asm__("sched_getaffinity");
 static inline int sbn_affinity_count(void) {

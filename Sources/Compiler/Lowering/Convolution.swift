@@ -68,22 +68,25 @@ extension Convolution: Lowerable {
 }
 
 extension ConvolutionInputGradient: Lowerable {
-  private var isStrided: Bool { window.strides.contains { $0 > 1 } }
+  /// With few channels the products of dy and the whole kernel fill vectors that the phases of the strides do not.
+  private func formsProducts(_ shape: ConvolutionShape) -> Bool {
+    window.strides.contains { $0 > 1 } && shape.inChannels < 16
+  }
 
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
     let form = ConvolutionForm(window, groups: groups, x: outputs[0], w: inputs[1], y: inputs[0])
-    if case .plain(let shape) = form, isStrided {
+    if case .plain(let shape) = form, formsProducts(shape) {
       return stridedInputGradientRoom(shape) * inputs[0].dtype.size
     }
     return form.temporaryBytes
   }
 
   func lower(_ c: Lowering) throws -> Step {
-    let (dy, w, dx, temporary, isStrided) = (c.inputs[0], c.inputs[1], c.y, c.temporary, isStrided)
+    let (dy, w, dx, temporary) = (c.inputs[0], c.inputs[1], c.y, c.temporary)
     let form = ConvolutionForm(window, groups: groups, x: dx.type, w: w.type, y: dy.type)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       switch form {
-      case .plain(let shape) where isStrided:
+      case .plain(let shape) where formsProducts(shape):
         return {
           convolution2DStridedInputGradient(
             $0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape, products: $0.write(temporary))

@@ -93,3 +93,23 @@ extension FoldedWeights {
     return try c.forFloat(w) { make($0) }
   }
 }
+
+extension ReluNormGradient {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (dy, x, mean, inverse) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
+    let (gamma, y) = (norm.attributes.scale ? c.inputs[4] : nil, c.inputs[c.inputs.count - 1])
+    let (dx, dgamma, dbeta) = (c.outputs[0], c.outputs[1], c.outputs[2])
+    let shape = try norm.attributes.shape(of: x.shape)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { memory in
+        batchNormReluBackward(
+          dy: memory.read(dy, as: T.self), x: memory.read(x), y: memory.read(y), gamma: gamma.map { memory.read($0) },
+          mean: memory.read(mean), inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
+          dbeta: memory.write(dbeta), shape: shape)
+      }
+    }
+    return try c.forFloat(x) { make($0) }
+  }
+}

@@ -8,6 +8,7 @@ extension Draft {
     fuseEpilogues()
     fuseReluBiasGradients()
     fusePooling()
+    fuseReluNormGradients()
     foldInference()
   }
 
@@ -82,6 +83,33 @@ extension Draft {
     }
     instructions = instructions.indices.filter { !isGone[$0] }.map { instructions[$0] }
   }
+}
+
+extension Draft {
+  /// The gradients of a ReLU and of the batch normalization in front of it.
+  fileprivate mutating func fuseReluNormGradients() {
+    let (uses, producers) = (useCounts(), producers())
+    var gone = Set<Int>()
+    for index in instructions.indices {
+      guard let gradient = instructions[index].operation as? BatchNormGradient, gradient.attributes.groupSize == 0
+      else { continue }
+      let inputs = instructions[index].inputs
+      let maker = producers[inputs[0]]
+      guard maker >= 0, uses[inputs[0]] == 1, instructions[maker].operation is ReluGradient else { continue }
+      instructions[index].operation = ReluNormGradient(norm: gradient)
+      instructions[index].inputs =
+        [instructions[maker].inputs[0]] + inputs.dropFirst() + [instructions[maker].inputs[1]]
+      gone.insert(maker)
+    }
+    instructions = instructions.indices.filter { !gone.contains($0) }.map { instructions[$0] }
+  }
+}
+
+/// (dx, dγ, dβ) from dy, x, mean, 1/σ [, γ] and the ReLU's result.
+struct ReluNormGradient: Lowerable {
+  let norm: BatchNormGradient
+  var name: String { "relu_gradient+batch_norm_gradient" }
+  func infer(_ inputs: [TensorType]) throws -> [TensorType] { try norm.infer(Array(inputs.dropLast())) }
 }
 
 /// Convolution or matrix product with bias and ReLU in its epilogue. Inputs x, w [, bias].

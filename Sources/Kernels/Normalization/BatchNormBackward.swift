@@ -38,7 +38,7 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
 
   let dy, x: UnsafePointer<T>
   let y: UnsafePointer<T>?
-  let gamma, beta: UnsafePointer<T>?
+  let gamma: UnsafePointer<T>?
   let mean, inverseStd: UnsafePointer<T>
   let dx, dgamma, dbeta: UnsafeMutablePointer<T>?
   let count: Double
@@ -50,7 +50,7 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
   @inline(__always) static var hasSums: Bool { true }
   @inline(__always) static var tensors: Int { Mask.usesOutput ? 4 : 3 }
   @inline(__always) var hasMap: Bool { dx != nil }
-  @inline(__always) static var sumRows: Int { Mask.usesInput ? 3 : 1 }
+  @inline(__always) static var sumRows: Int { 1 }
   @inline(__always) static var mapRows: Int { 5 }
   @inline(__always) func source(_ table: CoefficientTable<T>) -> GradientSource<T, Mask> {
     GradientSource(dy: dy, x: x, y: y ?? dy, table: table)
@@ -73,7 +73,6 @@ private struct BackwardJob<T: KernelScalar, Mask: ReluMask>: NormalizationJob {
       let channel = channels.lowerBound &+ column
       table[CoefficientTable<T>.center][column] = mean[channel]
       table[CoefficientTable<T>.scale][column] = T(factor(channel))
-      table[CoefficientTable<T>.offset][column] = beta.map { $0[channel] } ?? 0
     }
   }
 
@@ -140,12 +139,20 @@ public func batchNormBackward<T: KernelScalar>(
   inverseStd: UnsafePointer<T>, dx: UnsafeMutablePointer<T>?, dgamma: UnsafeMutablePointer<T>?,
   dbeta: UnsafeMutablePointer<T>?, shape: NormalizationShape
 ) {
-  var job = BackwardJob<T, NoMask>(
-    dy: dy, x: x, y: nil, gamma: gamma, beta: nil, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma,
-    dbeta: dbeta, count: Double(shape.channelCount))
-  if let dgamma, shape.channelCount > 0 {
-    if someMeanDwarfsItsDeviations(x, mean, inverseStd, shape) {
-      runNormalization(ResidualJob(x: x, mean: mean, residuals: dgamma, count: job.count), shape)
+  runBackward(
+    BackwardJob<T, NoMask>(
+      dy: dy, x: x, y: nil, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma, dbeta: dbeta,
+      count: Double(shape.channelCount)), shape)
+}
+
+@inline(__always)
+private func runBackward<T: KernelScalar, Mask: ReluMask>(
+  _ job: BackwardJob<T, Mask>, _ shape: NormalizationShape
+) {
+  var job = job
+  if let dgamma = job.dgamma, shape.channelCount > 0 {
+    if someMeanDwarfsItsDeviations(job.x, job.mean, job.inverseStd, shape) {
+      runNormalization(ResidualJob(x: job.x, mean: job.mean, residuals: dgamma, count: job.count), shape)
       job.hasResiduals = true
     }
   }
@@ -169,39 +176,28 @@ func batchNormBackwardSums<T: KernelScalar>(
   let few = NormalizationShape(outer: pickedCount, channels: shape.channels, inner: 1)
   if let y {
     let job = BackwardJob<T, MaskFromOutput>(
-      dy: dy, x: picked, y: y, gamma: gamma, beta: nil, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
+      dy: dy, x: picked, y: y, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
       dbeta: dbeta, count: count, hasResiduals: hasResiduals, scale: scale, slope: slope, constant: constant)
     runNormalization(job, few)
   } else {
     let job = BackwardJob<T, NoMask>(
-      dy: dy, x: picked, y: nil, gamma: gamma, beta: nil, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
+      dy: dy, x: picked, y: nil, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
       dbeta: dbeta, count: count, hasResiduals: hasResiduals, scale: scale, slope: slope, constant: constant)
     runNormalization(job, few)
   }
 }
 
-/// Gradients of `batchNormForward` with ReLU: `batchNormBackward` of dy where y > 0, and 0 elsewhere.
-///
-/// `y` is the forward pass's result. If it is nil, its sign is computed again from `x`, `gamma` and `beta`, which reads
-/// less memory and lets y be overwritten; elements may then differ whose |y| is below the rounding error of the mean,
-/// times gamma * inverseStd. `beta` is read in that case only. `dx` may equal `dy`, `x` or `y`.
+/// Gradients of `batchNormForward` with ReLU: `batchNormBackward` of dy where y > 0, and 0 elsewhere; `y` is the forward
+/// pass's result. `dx` may equal `dy`, `x` or `y`.
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 public func batchNormReluBackward<T: KernelScalar>(
-  dy: UnsafePointer<T>, x: UnsafePointer<T>, y: UnsafePointer<T>?, gamma: UnsafePointer<T>?,
-  beta: UnsafePointer<T>?, mean: UnsafePointer<T>, inverseStd: UnsafePointer<T>, dx: UnsafeMutablePointer<T>?,
-  dgamma: UnsafeMutablePointer<T>?, dbeta: UnsafeMutablePointer<T>?, shape: NormalizationShape
+  dy: UnsafePointer<T>, x: UnsafePointer<T>, y: UnsafePointer<T>, gamma: UnsafePointer<T>?, mean: UnsafePointer<T>,
+  inverseStd: UnsafePointer<T>, dx: UnsafeMutablePointer<T>?, dgamma: UnsafeMutablePointer<T>?,
+  dbeta: UnsafeMutablePointer<T>?, shape: NormalizationShape
 ) {
-  let count = Double(shape.channelCount)
-  if let y {
-    let job = BackwardJob<T, MaskFromOutput>(
-      dy: dy, x: x, y: y, gamma: gamma, beta: beta, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma,
-      dbeta: dbeta, count: count)
-    runNormalization(job, shape)
-  } else {
-    let job = BackwardJob<T, MaskFromInput>(
-      dy: dy, x: x, y: nil, gamma: gamma, beta: beta, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma,
-      dbeta: dbeta, count: count)
-    runNormalization(job, shape)
-  }
+  runBackward(
+    BackwardJob<T, MaskFromOutput>(
+      dy: dy, x: x, y: y, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma, dbeta: dbeta,
+      count: Double(shape.channelCount)), shape)
 }

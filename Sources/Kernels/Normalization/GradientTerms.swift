@@ -3,22 +3,14 @@ import CIntrinsics
 /// Where the mask of a ReLU behind the normalization comes from.
 protocol ReluMask {
   static var usesOutput: Bool { get }
-  static var usesInput: Bool { get }
 }
 /// There is no ReLU.
 enum NoMask: ReluMask {
   @inline(__always) static var usesOutput: Bool { false }
-  @inline(__always) static var usesInput: Bool { false }
 }
-/// The forward result was saved: the gradient passes where it is positive.
+/// The gradient passes where the forward result is positive.
 enum MaskFromOutput: ReluMask {
   @inline(__always) static var usesOutput: Bool { true }
-  @inline(__always) static var usesInput: Bool { false }
-}
-/// The sign of the forward result is computed again from x.
-enum MaskFromInput: ReluMask {
-  @inline(__always) static var usesOutput: Bool { false }
-  @inline(__always) static var usesInput: Bool { true }
 }
 
 /// What both passes over the gradient read: dy where the ReLU let it through, and x - mean.
@@ -28,35 +20,19 @@ struct GradientSource<T: KernelScalar, Mask: ReluMask> {
   let y: UnsafePointer<T>
   let table: CoefficientTable<T>
 
-  struct Lane { var center, scale, offset: T.Vector }
+  /// The center of each column.
+  typealias Lane = T.Vector
+
+  @inline(__always) func lane(at column: Int) -> Lane { table.vector(0, at: column) }
+  @inline(__always) func lane(channel: Int) -> Lane { table.broadcast(0, channel) }
 
   @inline(__always)
-  func lane(at column: Int) -> Lane {
-    let center = table.vector(0, at: column)
-    guard Mask.usesInput else { return Lane(center: center, scale: center, offset: center) }
-    return Lane(center: center, scale: table.vector(1, at: column), offset: table.vector(2, at: column))
-  }
-
-  @inline(__always)
-  func lane(channel: Int) -> Lane {
-    let center = table.broadcast(0, channel)
-    guard Mask.usesInput else { return Lane(center: center, scale: center, offset: center) }
-    return Lane(center: center, scale: table.broadcast(1, channel), offset: table.broadcast(2, channel))
-  }
-
-  @inline(__always)
-  func load<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) -> (gradient: T.Vector, deviation: T.Vector) {
+  func load<R: VectorReach>(_ center: Lane, _ index: Int, _ reach: R) -> (gradient: T.Vector, deviation: T.Vector) {
     let zero = T.Vector.zero
-    let deviation = reach.load(x, index, else: lane.center) - lane.center
+    let deviation = reach.load(x, index, else: center) - center
     let gradient = reach.load(dy, index, else: zero)
-    if Mask.usesOutput {
-      return (T.select(reach.load(y, index, else: zero), greaterThan: zero, gradient, else: zero), deviation)
-    }
-    if Mask.usesInput {
-      let output = T.multiplyAdd(deviation, lane.scale, lane.offset)
-      return (T.select(output, greaterThan: zero, gradient, else: zero), deviation)
-    }
-    return (gradient, deviation)
+    guard Mask.usesOutput else { return (gradient, deviation) }
+    return (T.select(reach.load(y, index, else: zero), greaterThan: zero, gradient, else: zero), deviation)
   }
 
   @inline(__always)
