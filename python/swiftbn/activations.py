@@ -194,8 +194,9 @@ _FUNCTIONS = {
         threshold,
     )
 }
-_FUNCTIONS["swish"] = silu
-_FUNCTIONS["hard_swish"] = hard_silu
+swish, hard_swish = silu, hard_silu
+_FUNCTIONS["swish"] = swish
+_FUNCTIONS["hard_swish"] = hard_swish
 
 
 def get(identifier):

@@ -262,6 +262,13 @@ _CLASSES = (
     VarianceScaling,
     Zeros,
 )
+# Keras' other names of the same.
+constant, identity, zeros, ones, orthogonal = Constant, Identity, Zeros, Ones, Orthogonal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+glorot_normal, glorot_uniform, variance_scaling = GlorotNormal, GlorotUniform, VarianceScaling
+he_normal, he_uniform, lecun_normal, lecun_uniform = HeNormal, HeUniform, LecunNormal, LecunUniform
+
 _TABLE = _registry.by_name(_CLASSES, {"normal": RandomNormal, "uniform": RandomUniform, "one": Ones, "zero": Zeros})
 
 

@@ -218,3 +218,13 @@ def test_errors(case):
         function()
     with pytest.raises(NotImplementedError, match="Initializer has to define __call__"):
         initializers.Initializer()((2,))
+
+
+def test_names_in_snake_case():
+    for name in ("glorot_uniform", "he_normal", "random_normal", "truncated_normal", "variance_scaling", "orthogonal"):
+        kind = getattr(initializers, name)
+        assert type(initializers.get(name)) is kind and type(initializers.get(kind.__name__)) is kind
+        assert kind(seed=1)((3, 3)).shape == (3, 3)
+    np.testing.assert_array_equal(initializers.constant(0.5)((2,)), [0.5, 0.5])
+    np.testing.assert_array_equal(initializers.identity()((2, 2)), np.eye(2))
+    assert initializers.zeros is initializers.Zeros and initializers.OrthogonalInitializer is initializers.Orthogonal

@@ -61,6 +61,8 @@ MISSING = {
     "save_weights": ("max_shard_size", "there is always one file"),
     "summary": ("layer_range", "all layers are listed"),
 }
+for _name in "glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform variance_scaling".split():
+    MISSING[f"initializers.{_name}"] = ("input_axes output_axes", FANS)
 PREPROCESSING = (
     "CategoryEncoding CenterCrop Discretization Normalization RandomBrightness RandomContrast RandomCrop RandomFlip "
     "RandomRotation RandomTranslation RandomZoom Rescaling Resizing"
