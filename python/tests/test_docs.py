@@ -78,7 +78,9 @@ def test_links_lead_somewhere(path):
 DEPLOYMENT = ROOT / "docs" / "deployment.md"
 
 
-@pytest.mark.parametrize("language, compiler, source", [("c", "gcc", "predict.c"), ("swift", "swiftc", "predict.swift")])
+@pytest.mark.parametrize(
+    "language, compiler, source", [("c", "gcc", "predict.c"), ("swift", "swiftc", "predict.swift")]
+)
 def test_deployment(language, compiler, source, settings):
     """The page's program, built and run by the page's own commands, on the model that the page's Python has saved."""
     if shutil.which(compiler) is None:
