@@ -1,4 +1,4 @@
-"""The tables of docs/coming_from_keras.md are those of the tests, and complete."""
+"""The tables of docs/coming_from_keras.md and docs/layers.md are those of the tests, and complete."""
 
 import functools
 import os
@@ -100,3 +100,48 @@ def test_different_signatures():
     assert {name: why for name, [why] in by_name("Signatures that differ otherwise").items()} == {
         path: reason(path) for path in DIFFERENT
     }
+
+
+def layer_rows() -> list:
+    """(names, what it does, what differs) of docs/layers.md."""
+    lines = (Path(__file__).parents[2] / "docs" / "layers.md").read_text().splitlines()
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| `")]
+    return [(names(first), what.strip(), differs.strip()) for first, what, differs in cells]
+
+
+def test_layers_lists_all_layers():
+    classes = {}
+    for name in dir(swiftbn.layers):
+        if not name.startswith("_") and isinstance(getattr(swiftbn.layers, name), type):
+            classes.setdefault(getattr(swiftbn.layers, name), set()).add(name)
+    listed = [set(row[0]) for row in layer_rows()]
+    assert sorted(map(sorted, listed)) == sorted(map(sorted, classes.values()))
+    assert all(what for _, what, _ in layer_rows())
+
+
+REQUIRED = {
+    "Dense": {"units": 2},
+    "EinsumDense": {"equation": "ab,bc->ac", "output_shape": 2},
+    "Embedding": {"input_dim": 2, "output_dim": 2},
+    "MultiHeadAttention": {"num_heads": 1, "key_dim": 1},
+    "CategoryEncoding": {"num_tokens": 2},
+    "Discretization": {"num_bins": 2},
+    **{name: {"filters": 2, "kernel_size": 1} for name in ("Conv1D", "Conv2D", "Conv3D")},
+    **{name: {"units": 2} for name in ("LSTM", "GRU")},
+}
+
+
+def limited():
+    """(layer, argument) of the arguments that layers.md says to be limited."""
+    for listed, _, differs in layer_rows():
+        for text, argument in (("no LoRA", "lora_rank"), ("no quantization", "quantization_config")):
+            if text in differs:
+                yield listed[0], argument
+        if listed[0] != "InputLayer":
+            yield from ((listed[0], argument) for argument in re.findall(r"`(\w+)`: only", differs))
+
+
+@pytest.mark.parametrize("layer, argument", list(limited()))
+def test_limited_arguments_are_errors(layer, argument):
+    with pytest.raises(ValueError, match=f"{argument}=|{argument}.*Received: True"):
+        getattr(swiftbn.layers, layer)(**REQUIRED.get(layer, {}), **{argument: True})
