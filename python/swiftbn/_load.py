@@ -8,8 +8,6 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-import sysconfig
-from pathlib import Path
 from types import ModuleType
 
 # What each level needs beyond the one before it, by the kernel's names for the processor's features.
@@ -18,12 +16,14 @@ _FEATURES = {
     "v3": {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "xsave"},
     "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
 }
+_PROCESSOR_INFO = "/proc/cpuinfo"
 
 
 def host_levels() -> list[str]:
     """Levels that this processor runs, the lowest first."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        with open(_PROCESSOR_INFO) as file:
+            text = file.read()
     except OSError as error:
         raise ImportError(f"swiftbn: cannot read the processor's features: {error}") from None
     flags = next((line.split(":", 1)[1].split() for line in text.splitlines() if line.startswith("flags")), [])
@@ -35,13 +35,13 @@ def host_levels() -> list[str]:
     return levels
 
 
-def _library(level: str) -> Path:
-    return Path(__file__).with_name(f"_native_{level}.abi3.so")
+def _library(level: str) -> str:
+    return os.path.join(os.path.dirname(__file__), f"_native_{level}.abi3.so")
 
 
-def _choose() -> Path:
+def _choose() -> str:
     wanted = os.environ.get("SWIFTBN_ISA")
-    built = [level for level in _FEATURES if _library(level).exists()]
+    built = [level for level in _FEATURES if os.path.exists(_library(level))]
     if not built:
         raise ImportError("swiftbn: the native library is not built: run `make build`, or `pip install .`")
     able = host_levels()
@@ -66,9 +66,9 @@ def load() -> ModuleType:
     name = "swiftbn._native"
     if name in sys.modules:
         return sys.modules[name]
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if "t" in sys.abiflags:
         raise ImportError("swiftbn: free-threaded Python is not supported yet")
-    path = str(_choose())
+    path = _choose()
     loader = importlib.machinery.ExtensionFileLoader(name, path)
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     module = importlib.util.module_from_spec(spec)

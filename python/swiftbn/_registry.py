@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
+from collections.abc import Mapping
 
 
 def snake_case(name: str) -> str:
@@ -12,16 +14,43 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def both_cases(names) -> dict:
+    """Names of classes under themselves and in snake case."""
+    return {form: name for name in names for form in (name, snake_case(name))}
+
+
 def by_name(classes, aliases: dict | None = None) -> dict:
     """Classes under their own names, in snake case, and under aliases."""
-    table = {}
-    for cls in classes:
-        table[cls.__name__] = table[snake_case(cls.__name__)] = cls
-    table.update(aliases or {})
-    return table
+    table = {cls.__name__: cls for cls in classes}
+    return {**{form: table[name] for form, name in both_cases(table).items()}, **(aliases or {})}
 
 
-def get(identifier, table: dict, kind: str):
+class Members(Mapping):
+    """Members of a package under names, each asked of the package when it is looked up.
+
+    Args:
+        package: the package's name.
+        names: names, with the names of the members that they stand for.
+    """
+
+    def __init__(self, package: str, names: dict):
+        self._package = package
+        self._names = names
+
+    def __getitem__(self, name):
+        return getattr(sys.modules[self._package], self._names[name])
+
+    def __contains__(self, name) -> bool:
+        return name in self._names
+
+    def __iter__(self):
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def get(identifier, table: Mapping, kind: str):
     """The object that a name, a configuration, a class or an object itself stands for; None for None.
 
     Raises:
@@ -34,7 +63,7 @@ def get(identifier, table: dict, kind: str):
 
         return deserialize_keras_object(identifier)
     if isinstance(identifier, str):
-        found = table.get(identifier, table.get(identifier.lower()))
+        found = table.get(identifier) or table.get(identifier.lower())
         if found is None:
             from swiftbn.saving.registration import get_registered_object
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random as python_random
-
 import numpy as np
 
 from swiftbn import naming
@@ -21,6 +19,8 @@ _global_generator = None
 
 def make_default_seed() -> int:
     """A seed from Python's generator, which `utils.set_random_seed` seeds."""
+    import random as python_random
+
     return python_random.randint(1, int(1e9))
 
 

@@ -131,11 +131,6 @@ def test_plot(tmp_path, monkeypatch):
     assert not (tmp_path / "other.png").exists()
 
 
-def test_imports_are_lazy():
-    code = "import sys, swiftbn; print([m for m in ('rich', 'matplotlib', 'h5py') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
-
-
 def test_errors():
     model = mnist_cnn()
     with pytest.raises(TypeError, match="batch_norm_report: expected a model. Received: 3"):

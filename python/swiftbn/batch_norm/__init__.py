@@ -1,4 +1,3 @@
-# ruff: noqa: F401  (names are imported to be re-exported)
 """Tools for models with batch normalization: folding for inference, recalibration, a report."""
 
 from swiftbn.batch_norm.folding import Folding, fold_batch_norm

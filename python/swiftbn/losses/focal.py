@@ -6,10 +6,11 @@ Source: Lin et al., "Focal loss for dense object detection", 2017, https://arxiv
 from __future__ import annotations
 
 from swiftbn import ops
+from swiftbn._checks import finite
 from swiftbn.config import epsilon
 from swiftbn.losses._logits import log_probabilities, power
-from swiftbn.losses.base import floating
-from swiftbn.losses.probabilistic import binary_smoothed, check_axis, smoothed
+from swiftbn.losses.base import LossFunctionWrapper, floating
+from swiftbn.losses.crossentropy import binary_smoothed, check_axis, smoothed, smoothing_of
 from swiftbn.ops.crossentropy import logits_of
 
 
@@ -75,3 +76,61 @@ def categorical_focal_crossentropy(
         missed = ops.negative(ops.expm1(logs))
     weights = ops.multiply(power(missed, gamma), ops.cast(alpha, y_pred.dtype))
     return ops.negative(ops.sum(ops.multiply(weights, ops.multiply(y_true, logs)), axis=axis))
+
+
+class BinaryFocalCrossentropy(LossFunctionWrapper):
+    """Binary cross-entropy in which what is right already counts less; see `binary_focal_crossentropy`."""
+
+    def __init__(
+        self,
+        apply_class_balancing=False,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="binary_focal_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(
+            binary_focal_crossentropy,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            apply_class_balancing=bool(apply_class_balancing),
+            alpha=finite("BinaryFocalCrossentropy", "alpha", alpha),
+            gamma=finite("BinaryFocalCrossentropy", "gamma", gamma, 0),
+            from_logits=bool(from_logits),
+            label_smoothing=smoothing_of(label_smoothing),
+            axis=axis,
+        )
+
+
+class CategoricalFocalCrossentropy(LossFunctionWrapper):
+    """Cross-entropy of one-hot targets in which what is right already counts less; see
+    `categorical_focal_crossentropy`.
+    """
+
+    def __init__(
+        self,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="categorical_focal_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(
+            categorical_focal_crossentropy,
+            reduction=reduction,
+            name=name,
+            dtype=dtype,
+            alpha=alpha,
+            gamma=finite("CategoricalFocalCrossentropy", "gamma", gamma, 0),
+            from_logits=bool(from_logits),
+            label_smoothing=smoothing_of(label_smoothing),
+            axis=axis,
+        )

@@ -1,24 +1,6 @@
 """Metrics: what is measured while training and evaluating. Their states are variables, updated inside the step."""
 
-from swiftbn import _registry
-from swiftbn.losses import (
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_hinge,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-)
+from swiftbn import _lazy, _registry
 from swiftbn.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -33,161 +15,36 @@ from swiftbn.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from swiftbn.metrics.auc import (
-    AUC,
-)
-from swiftbn.metrics.base import (
-    Mean,
-    MeanMetricWrapper,
-    Metric,
-    Sum,
-)
-from swiftbn.metrics.confusion import (
-    FalseNegatives,
-    FalsePositives,
-    Precision,
-    Recall,
-    TrueNegatives,
-    TruePositives,
-)
-from swiftbn.metrics.correlation import (
-    ConcordanceCorrelation,
-    PearsonCorrelation,
-    concordance_correlation,
-    pearson_correlation,
-)
-from swiftbn.metrics.f_score import (
-    F1Score,
-    FBetaScore,
-)
-from swiftbn.metrics.iou import (
-    BinaryIoU,
-    IoU,
-    MeanIoU,
-    OneHotIoU,
-    OneHotMeanIoU,
-)
-from swiftbn.metrics.margin import (
-    CategoricalHinge,
-    Hinge,
-    SquaredHinge,
-)
-from swiftbn.metrics.operating_points import (
-    PrecisionAtRecall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
-)
-from swiftbn.metrics.probabilistic import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    KLDivergence,
-    Poisson,
-    SparseCategoricalCrossentropy,
-)
-from swiftbn.metrics.r2_score import (
-    R2Score,
-)
-from swiftbn.metrics.regression import (
-    CosineSimilarity,
-    LogCoshError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    RootMeanSquaredError,
-)
+from swiftbn.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
 
 _CLASSES = (
-    AUC,
-    Accuracy,
-    BinaryAccuracy,
-    BinaryCrossentropy,
-    BinaryIoU,
-    CategoricalAccuracy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    ConcordanceCorrelation,
-    CosineSimilarity,
-    F1Score,
-    FBetaScore,
-    FalseNegatives,
-    FalsePositives,
-    Hinge,
-    IoU,
-    KLDivergence,
-    LogCoshError,
-    Mean,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanIoU,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    OneHotIoU,
-    OneHotMeanIoU,
-    PearsonCorrelation,
-    Poisson,
-    Precision,
-    PrecisionAtRecall,
-    R2Score,
-    Recall,
-    RecallAtPrecision,
-    RootMeanSquaredError,
-    SensitivityAtSpecificity,
-    SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy,
-    SparseTopKCategoricalAccuracy,
-    SpecificityAtSensitivity,
-    SquaredHinge,
-    Sum,
-    TopKCategoricalAccuracy,
-    TrueNegatives,
-    TruePositives,
-)
-_FUNCTIONS = (
-    accuracy,
-    binary_accuracy,
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_accuracy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_hinge,
-    concordance_correlation,
-    hinge,
-    huber,
-    kl_divergence,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-    pearson_correlation,
-    poisson,
-    sparse_categorical_accuracy,
-    sparse_categorical_crossentropy,
-    sparse_top_k_categorical_accuracy,
-    squared_hinge,
-    top_k_categorical_accuracy,
-)
-_TABLE = _registry.by_name(
-    _CLASSES,
+    "AUC Accuracy BinaryAccuracy BinaryCrossentropy BinaryIoU CategoricalAccuracy CategoricalCrossentropy "
+    "CategoricalHinge ConcordanceCorrelation CosineSimilarity F1Score FBetaScore FalseNegatives FalsePositives Hinge "
+    "IoU KLDivergence LogCoshError Mean MeanAbsoluteError MeanAbsolutePercentageError MeanIoU MeanSquaredError "
+    "MeanSquaredLogarithmicError OneHotIoU OneHotMeanIoU PearsonCorrelation Poisson Precision PrecisionAtRecall "
+    "R2Score Recall RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity SparseCategoricalAccuracy "
+    "SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy SpecificityAtSensitivity SquaredHinge Sum "
+    "TopKCategoricalAccuracy TrueNegatives TruePositives"
+).split()
+_TABLE = _registry.Members(
+    __name__,
     {
-        "bce": BinaryCrossentropy,
-        "BCE": BinaryCrossentropy,
-        "mse": MeanSquaredError,
-        "MSE": MeanSquaredError,
-        "mae": MeanAbsoluteError,
-        "MAE": MeanAbsoluteError,
-        "mape": MeanAbsolutePercentageError,
-        "MAPE": MeanAbsolutePercentageError,
-        "msle": MeanSquaredLogarithmicError,
-        "MSLE": MeanSquaredLogarithmicError,
-        "kld": KLDivergence,
-        "KLD": KLDivergence,
-        "rmse": RootMeanSquaredError,
-        "top_k_categorical_accuracy": TopKCategoricalAccuracy,
-        "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+        **_registry.both_cases(_CLASSES),
+        "bce": "BinaryCrossentropy",
+        "BCE": "BinaryCrossentropy",
+        "mse": "MeanSquaredError",
+        "MSE": "MeanSquaredError",
+        "mae": "MeanAbsoluteError",
+        "MAE": "MeanAbsoluteError",
+        "mape": "MeanAbsolutePercentageError",
+        "MAPE": "MeanAbsolutePercentageError",
+        "msle": "MeanSquaredLogarithmicError",
+        "MSLE": "MeanSquaredLogarithmicError",
+        "kld": "KLDivergence",
+        "KLD": "KLDivergence",
+        "rmse": "RootMeanSquaredError",
+        "top_k_categorical_accuracy": "TopKCategoricalAccuracy",
+        "sparse_top_k_categorical_accuracy": "SparseTopKCategoricalAccuracy",
     },
 )
 
@@ -211,10 +68,24 @@ def deserialize(config, custom_objects=None):
     return _registry.deserialize(config, custom_objects, get)
 
 
-__all__ = [item.__name__ for item in _CLASSES + _FUNCTIONS] + [
-    "MeanMetricWrapper",
-    "Metric",
-    "deserialize",
-    "get",
-    "serialize",
-]
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+        ".losses": "binary_crossentropy binary_focal_crossentropy categorical_crossentropy "
+        "categorical_focal_crossentropy categorical_hinge hinge huber kl_divergence log_cosh mean_absolute_error "
+        "mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error poisson "
+        "sparse_categorical_crossentropy squared_hinge",
+        "auc": "AUC",
+        "confusion": "FalseNegatives FalsePositives Precision Recall TrueNegatives TruePositives",
+        "correlation": "ConcordanceCorrelation PearsonCorrelation concordance_correlation pearson_correlation",
+        "f_score": "F1Score FBetaScore",
+        "iou": "BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU",
+        "margin": "CategoricalHinge Hinge SquaredHinge",
+        "operating_points": "PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity",
+        "probabilistic": "BinaryCrossentropy CategoricalCrossentropy KLDivergence Poisson "
+        "SparseCategoricalCrossentropy",
+        "r2_score": "R2Score",
+        "regression": "CosineSimilarity LogCoshError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError "
+        "MeanSquaredLogarithmicError RootMeanSquaredError",
+    },
+)

@@ -37,7 +37,7 @@ def _class_name(function_name: str) -> str:
 @functools.cache
 def _functions() -> dict:
     """Functions of `swiftbn.ops` that can be part of a model, by the names of Keras' classes."""
-    functions = [*vars(ops).values(), *vars(ops.image).values()]
+    functions = [getattr(module, name) for module in (ops, ops.image) for name in dir(module)]
     found = {_class_name(f.__name__): f.__wrapped__ for f in functions if hasattr(f, "__wrapped__") and callable(f)}
     found["Abs"] = found["Absolute"]
     return found

@@ -1,4 +1,3 @@
-# ruff: noqa: F401  (names are imported to be re-exported)
 """Functions of tensors, with the names and arguments of `keras.ops`.
 
 On NumPy arrays and variables they compute at once and return NumPy arrays. On the symbolic tensors of a layer's `call`,
@@ -6,50 +5,8 @@ a loss or a differentiated function they describe the computation; on the `Keras
 a node to the model.
 """
 
+from swiftbn import _lazy
 from swiftbn.ops import _operators
-from swiftbn.ops.activation import (
-    celu,
-    glu,
-    hard_shrink,
-    hard_tanh,
-    soft_shrink,
-    sparse_plus,
-    sparse_sigmoid,
-    sparsemax,
-    squareplus,
-    tanh_shrink,
-    threshold,
-)
-from swiftbn.ops.arranging import (
-    append,
-    array_split,
-    dsplit,
-    dstack,
-    fliplr,
-    flipud,
-    hsplit,
-    hstack,
-    meshgrid,
-    roll,
-    rot90,
-    select,
-    vander,
-    vsplit,
-    vstack,
-)
-from swiftbn.ops.bitwise import (
-    bitwise_and,
-    bitwise_invert,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    left_shift,
-    right_shift,
-)
-from swiftbn.ops.control import associative_scan, cond, fori_loop, map, scan, switch, vectorized_map, while_loop
-from swiftbn.ops.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from swiftbn.ops.creation import (
     arange,
     array,
@@ -67,8 +24,6 @@ from swiftbn.ops.creation import (
     zeros_like,
 )
 from swiftbn.ops.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
-from swiftbn.ops.cumulative import cumprod, cumsum, diff, nancumprod, nancumsum, trapezoid
-from swiftbn.ops.einsum import einsum
 from swiftbn.ops.elementwise import (
     abs,
     absolute,
@@ -125,34 +80,6 @@ from swiftbn.ops.elementwise import (
 )
 from swiftbn.ops.indexing import get_item, getitem
 from swiftbn.ops.linear import dot, matmul, outer, tensordot, vdot
-from swiftbn.ops.matrices import (
-    cdist,
-    corrcoef,
-    correlate,
-    cross,
-    diag,
-    diagflat,
-    diagonal,
-    inner,
-    kron,
-    trace,
-    tri,
-    tril,
-    triu,
-)
-from swiftbn.ops.nan_reductions import (
-    average,
-    nanargmax,
-    nanargmin,
-    nanmax,
-    nanmean,
-    nanmin,
-    nanprod,
-    nanstd,
-    nansum,
-    nanvar,
-    ptp,
-)
 from swiftbn.ops.nn import (
     batch_normalization,
     elu,
@@ -175,8 +102,6 @@ from swiftbn.ops.nn import (
     softsign,
     swish,
 )
-from swiftbn.ops.normalization import layer_normalization, psnr, rms_normalization
-from swiftbn.ops.pooling import average_pool, max_pool
 from swiftbn.ops.reduction import (
     all,
     amax,
@@ -195,18 +120,6 @@ from swiftbn.ops.reduction import (
     std,
     sum,
     var,
-)
-from swiftbn.ops.scatter import (
-    scatter,
-    scatter_update,
-    segment_max,
-    segment_min,
-    segment_prod,
-    segment_sum,
-    slice,
-    slice_update,
-    take_along_axis,
-    unravel_index,
 )
 from swiftbn.ops.shaping import (
     broadcast_to,
@@ -231,90 +144,33 @@ from swiftbn.ops.shaping import (
     transpose,
     unstack,
 )
-from swiftbn.ops.sorting import (
-    argpartition,
-    argsort,
-    bincount,
-    digitize,
-    histogram,
-    in_top_k,
-    isin,
-    median,
-    nanmedian,
-    nanpercentile,
-    nanquantile,
-    percentile,
-    quantile,
-    searchsorted,
-    sort,
-    top_k,
+
+# Functions that neither the common layers nor the common losses need, by the modules that define them.
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+        "activation": "celu glu hard_shrink hard_tanh soft_shrink sparse_plus sparse_sigmoid sparsemax squareplus "
+        "tanh_shrink threshold",
+        "arranging": "append array_split dsplit dstack fliplr flipud hsplit hstack meshgrid roll rot90 select vander "
+        "vsplit vstack",
+        "bitwise": "bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift "
+        "bitwise_xor left_shift right_shift",
+        "contraction": "einsum",
+        "control": "associative_scan cond fori_loop map scan switch vectorized_map while_loop",
+        "convolution": "conv conv_transpose depthwise_conv separable_conv",
+        "cumulative": "cumprod cumsum diff nancumprod nancumsum trapezoid",
+        "matrices": "cdist corrcoef correlate cross diag diagflat diagonal inner kron trace tri tril triu",
+        "nan_reductions": "average nanargmax nanargmin nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp",
+        "normalization": "layer_normalization psnr rms_normalization",
+        "pooling": "average_pool max_pool",
+        "scattering": "scatter scatter_update segment_max segment_min segment_prod segment_sum slice slice_update "
+        "take_along_axis unravel_index",
+        "sorting": "argpartition argsort bincount digitize histogram in_top_k isin median nanmedian nanpercentile "
+        "nanquantile percentile quantile searchsorted sort top_k",
+        "special": "allclose cbrt conj conjugate copy erfc erfinv exp2 fabs fmax fmin fmod heaviside imag isclose "
+        "isneginf isposinf isreal ldexp logaddexp logaddexp2 nan_to_num real saturate_cast signbit sinc trunc",
+        "trigonometry": "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cosh deg2rad hypot rad2deg sinh",
+        "windows": "bartlett blackman dtype empty empty_like geomspace hamming hanning kaiser logspace",
+    },
+    submodules=("image",),
 )
-from swiftbn.ops.special import (
-    allclose,
-    cbrt,
-    conj,
-    conjugate,
-    copy,
-    erfc,
-    erfinv,
-    exp2,
-    fabs,
-    fmax,
-    fmin,
-    fmod,
-    heaviside,
-    imag,
-    isclose,
-    isneginf,
-    isposinf,
-    isreal,
-    ldexp,
-    logaddexp,
-    logaddexp2,
-    nan_to_num,
-    real,
-    saturate_cast,
-    signbit,
-    sinc,
-    trunc,
-)
-from swiftbn.ops.trigonometry import (
-    angle,
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cosh,
-    deg2rad,
-    hypot,
-    rad2deg,
-    sinh,
-)
-from swiftbn.ops.windows import (
-    bartlett,
-    blackman,
-    dtype,
-    empty,
-    empty_like,
-    geomspace,
-    hamming,
-    hanning,
-    kaiser,
-    logspace,
-)
-
-
-def __getattr__(name):
-    if name != "image":
-        raise AttributeError(f"module 'swiftbn.ops' has no attribute {name!r}")
-    # Few programs need it.
-    import importlib
-
-    return importlib.import_module("swiftbn.ops.image")
-
-
-def __dir__():
-    return sorted({*globals(), "image"})

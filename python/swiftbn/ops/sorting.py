@@ -20,7 +20,7 @@ from swiftbn.ops._dispatch import (
 )
 from swiftbn.ops.elementwise import add, ceil, floor, isnan, logical_not, multiply, round, subtract, where
 from swiftbn.ops.reduction import max, min, sum
-from swiftbn.ops.scatter import scatter_add, take_along_axis
+from swiftbn.ops.scattering import scatter_add, take_along_axis
 from swiftbn.ops.shaping import _cut
 from swiftbn.tensor import Tensor
 

@@ -1,40 +1,23 @@
 """Optimizers: how weights follow gradients."""
 
-from swiftbn import _registry
-from swiftbn.optimizers import schedules
-from swiftbn.optimizers.adadelta import Adadelta
-from swiftbn.optimizers.adafactor import Adafactor
-from swiftbn.optimizers.adagrad import Adagrad
+from swiftbn import _lazy, _registry
 from swiftbn.optimizers.adam import Adam, AdamW
-from swiftbn.optimizers.adamax import Adamax
 from swiftbn.optimizers.base import Optimizer
-from swiftbn.optimizers.ftrl import Ftrl
-from swiftbn.optimizers.lamb import Lamb
-from swiftbn.optimizers.lion import Lion
-from swiftbn.optimizers.loss_scale_optimizer import LossScaleOptimizer
-from swiftbn.optimizers.muon import Muon
-from swiftbn.optimizers.nadam import Nadam
 from swiftbn.optimizers.rmsprop import RMSprop
-from swiftbn.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from swiftbn.optimizers.sgd import SGD
 
 _CLASSES = (
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    AdamW,
-    Adamax,
-    Ftrl,
-    Lamb,
-    Lion,
-    Muon,
-    Nadam,
-    RMSprop,
-    SGD,
-    ScheduleFreeAdamW,
+    "Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Muon Nadam RMSprop SGD ScheduleFreeAdamW"
+).split()
+_TABLE = _registry.Members(
+    __name__,
+    {
+        **_registry.both_cases(_CLASSES),
+        "adamw": "AdamW",
+        "rmsprop": "RMSprop",
+        "schedulefreeadamw": "ScheduleFreeAdamW",
+    },
 )
-_TABLE = _registry.by_name(_CLASSES, {"adamw": AdamW, "rmsprop": RMSprop, "schedulefreeadamw": ScheduleFreeAdamW})
 
 
 def get(identifier):
@@ -58,25 +41,20 @@ def deserialize(config, custom_objects=None):
     return _registry.deserialize(config, custom_objects, get)
 
 
-__all__ = [
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "LossScaleOptimizer",
-    "Muon",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "SGD",
-    "ScheduleFreeAdamW",
-    "deserialize",
-    "get",
-    "schedules",
-    "serialize",
-]
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+        "adadelta": "Adadelta",
+        "adafactor": "Adafactor",
+        "adagrad": "Adagrad",
+        "adamax": "Adamax",
+        "ftrl": "Ftrl",
+        "lamb": "Lamb",
+        "lion": "Lion",
+        "loss_scale_optimizer": "LossScaleOptimizer",
+        "muon": "Muon",
+        "nadam": "Nadam",
+        "schedule_free_adamw": "ScheduleFreeAdamW",
+    },
+    submodules=("schedules",),
+)

@@ -11,8 +11,8 @@ from swiftbn.config import floatx
 from swiftbn.optimizers import _gradients
 from swiftbn.optimizers._checks import checked_count, checked_flag, checked_number
 from swiftbn.optimizers._conditions import is_due, update_if
+from swiftbn.optimizers._schedule import LearningRateSchedule
 from swiftbn.optimizers._state import OptimizerState
-from swiftbn.optimizers.schedules import LearningRateSchedule
 from swiftbn.trace import current_trace
 from swiftbn.variable import Variable
 

@@ -8,20 +8,7 @@ import numpy as np
 
 from swiftbn import _registry, ops
 from swiftbn.config import floatx
-
-
-class LearningRateSchedule:
-    """A function of the number of updates; subclasses define `__call__(step)`, built from `swiftbn.ops`."""
-
-    def __call__(self, step):
-        raise NotImplementedError(f"{type(self).__name__} has to define __call__(step)")
-
-    def get_config(self) -> dict:
-        raise NotImplementedError(f"{type(self).__name__} has to define get_config()")
-
-    @classmethod
-    def from_config(cls, config: dict):
-        return cls(**config)
+from swiftbn.optimizers._schedule import LearningRateSchedule
 
 
 def _positive(schedule, name: str, value):

@@ -1,0 +1,143 @@
+"""`import swiftbn` loads little; what it leaves for later is found all the same, under every name."""
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import swiftbn
+
+PACKAGES = "callbacks functional layers losses metrics models ops optimizers saving utils".split()
+# What takes long to load, and what few programs need.
+HEAVY = """
+    h5py rich matplotlib scipy ml_dtypes asyncio concurrent.futures csv json multiprocessing shutil tempfile unittest
+    urllib zipfile
+    swiftbn.batch_norm swiftbn.callbacks swiftbn.datasets swiftbn.functional swiftbn.saving.archive
+    swiftbn.saving.weights swiftbn.layers.multi_head_attention swiftbn.layers.preprocessing swiftbn.layers.rnn
+    swiftbn.losses.focal swiftbn.losses.sequences swiftbn.metrics.auc swiftbn.metrics.iou swiftbn.ops.contraction
+    swiftbn.ops.image swiftbn.ops.sorting swiftbn.optimizers.muon swiftbn.optimizers.schedules
+""".split()
+
+
+def fresh(code: str) -> str:
+    """What a program prints that has imported nothing before."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def late_names(package) -> list:
+    """Names that a package finds late, as its `__dir__` knows them."""
+    return sorted(inspect.getclosurevars(package.__dir__).nonlocals["late"])
+
+
+def test_import_loads_little():
+    # NumPy loads some of these by itself.
+    code = "import sys, numpy; before = set(sys.modules); import swiftbn; print(*(set(sys.modules) - before))"
+    loaded = set(fresh(code).split())
+    assert "swiftbn.layers.dense" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_the_modules_that_must_not_be_loaded_exist():
+    ours = [name for name in HEAVY if name.startswith("swiftbn.")]
+    assert ours and all(importlib.util.find_spec(name) for name in ours)
+
+
+@pytest.mark.parametrize("name", ["", *PACKAGES])
+def test_late_names(name):
+    package = getattr(swiftbn, name) if name else swiftbn
+    late = late_names(package)
+    assert late and set(late) <= set(dir(package)) and set(late) <= set(package.__all__)
+    path = package.__name__
+    # All in a new process, in which none of them is there yet.
+    assert fresh(f"from {path} import {', '.join(late)}\nimport {path} as p\nprint({late[0]} is p.{late[0]})") == "True"
+    starred = fresh(f"import {path} as p; n = set(p.__all__); from {path} import *; print(n - set(globals()))")
+    assert starred == "set()"
+    with pytest.raises(AttributeError, match=f"module '{path}' has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
+    with pytest.raises(ImportError, match="nothing"):
+        exec(f"from {path} import nothing")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_module_hides_a_late_name(name):
+    """Importing a module binds its name in the package, where a function of the same name would be."""
+    package = getattr(swiftbn, name)
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    hidden = {n for n in modules & set(package.__all__) if not isinstance(getattr(package, n), ModuleType)}
+    assert not {n for n in hidden if n in late_names(package)}
+    for module in modules:
+        importlib.import_module(f"{package.__name__}.{module}")
+    assert not [n for n in hidden if isinstance(getattr(package, n), ModuleType)]
+
+
+def test_every_public_object_of_a_package_can_be_pickled():
+    for name in PACKAGES:
+        package = getattr(swiftbn, name)
+        for item in (getattr(package, n) for n in package.__all__):
+            if not isinstance(item, ModuleType):
+                assert pickle.loads(pickle.dumps(item)) is item
+
+
+def test_unpickling_loads_what_it_needs(tmp_path):
+    layer = swiftbn.layers.Dense(3, kernel_constraint="unit_norm")
+    objects = [swiftbn.losses.Dice(), swiftbn.metrics.R2Score(), swiftbn.callbacks.EarlyStopping(), layer]
+    (tmp_path / "objects").write_bytes(pickle.dumps(objects))
+    code = f"import pickle; print(*(type(x).__name__ for x in pickle.load(open({str(tmp_path / 'objects')!r}, 'rb'))))"
+    assert fresh(code) == "Dice R2Score EarlyStopping Dense"
+
+
+@pytest.mark.parametrize(
+    "code, expected",
+    [
+        (
+            "losses.get('huber').__name__, losses.get('Dice').name, losses.get('kld').__name__",
+            "huber dice kl_divergence",
+        ),
+        ("metrics.get('auc').name, metrics.get('r2_score').name", "auc r2_score"),
+        ("metrics.get('MSE').name, metrics.get('f1_score').name", "mean_squared_error f1_score"),
+        ("optimizers.get('Lion').name, optimizers.get('ScheduleFreeAdamW').name", "lion schedule_free_adam_w"),
+        ("metrics.get('nothing')", "ValueError"),
+    ],
+)
+def test_strings(code, expected):
+    program = f"from swiftbn import *\ntry:\n    print(*({code}))\nexcept Exception as e:\n    print(type(e).__name__)"
+    assert fresh(program) == expected
+
+
+@pytest.mark.parametrize("module", ["losses", "metrics", "optimizers"])
+def test_names_in_tables(module):
+    package = getattr(swiftbn, module)
+    for name in package._TABLE:
+        found = package._TABLE[name]
+        assert found.__module__.startswith("swiftbn.")
+        assert package._TABLE.get(name) is found
+    assert len(package._TABLE) == len(set(package._TABLE)) > 10
+    with pytest.raises(ValueError, match="'nothing', expected one of .*, .*, "):
+        package.get("nothing")
+
+
+def test_deserialization_by_class_name():
+    code = """
+import swiftbn
+for module, name in (("losses", "Huber"), ("losses", "CTC"), ("metrics", "BinaryIoU"), ("optimizers", "Lamb"),
+                     ("optimizers.schedules", "CosineDecay"), ("layers", "GaussianNoise"), ("regularizers", "L2"),
+                     ("constraints", "NonNeg")):
+    arguments = {"BinaryIoU": {"threshold": 0.5}, "GaussianNoise": {"stddev": 1.0},
+                 "CosineDecay": {"initial_learning_rate": 1.0, "decay_steps": 2}}.get(name, {})
+    config = {"module": f"keras.{module}", "class_name": name, "config": arguments, "registered_name": None}
+    found = swiftbn.saving.deserialize_keras_object(config)
+    assert type(found).__name__ == name
+    assert swiftbn.saving.serialize_keras_object(found)["class_name"] == name
+print("done")
+"""
+    assert fresh(code) == "done"
+
+
+def test_metrics_that_are_losses_are_the_same_functions():
+    assert swiftbn.metrics.huber is swiftbn.losses.huber
+    assert swiftbn.utils.Sequence is swiftbn.utils.PyDataset
