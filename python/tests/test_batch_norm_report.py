@@ -1,6 +1,5 @@
 """The report on a model's batch normalizations."""
 
-import subprocess
 import sys
 
 import numpy as np
