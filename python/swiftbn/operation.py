@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import NamedTuple
 
 from swiftbn import naming, tree
@@ -112,7 +113,20 @@ class FunctionOperation(Operation):
         self.attributes = attributes or {}
 
     def call(self, *args, **kwargs):
-        return self.function(*args, **{**self.attributes, **kwargs})
+        args, kwargs = self.arguments(args, kwargs)
+        return self.function(*args, **kwargs)
+
+    def arguments(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """What the function is given in a call: attributes before `*operands` by position, the others by name."""
+        named = {**self.attributes, **kwargs}
+        if self.attributes:
+            parameters = list(inspect.signature(self.function).parameters.values())
+            several = [
+                index for index, parameter in enumerate(parameters) if parameter.kind is parameter.VAR_POSITIONAL
+            ]
+            before = [p.name for p in parameters[: several[0]] if p.name in named] if several else []
+            args = (*(named.pop(name) for name in before), *args)
+        return args, named
 
     def __getstate__(self) -> dict:
         """The function by its name, as pickle finds the operation that was made of it under that name."""

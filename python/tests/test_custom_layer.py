@@ -86,6 +86,25 @@ def test_training_argument_is_inherited_and_false_by_default():
     assert seen == [True, False, True]
 
 
+def test_training_by_position():
+    class Scaled(Layer):
+        def call(self, inputs, training=None, scale=1.0):
+            return inputs * (scale if training else 1.0)
+
+    layer, x = Scaled(), np.ones((2, 3), "float32")
+    for args, expected in (((True, 3.0), 3), ((False, 3.0), 1), ((None, 3.0), 1), ((True,), 1)):
+        np.testing.assert_array_equal(layer(x, *args), expected * x)
+        inputs = Input((3,))
+        np.testing.assert_array_equal(Model(inputs, layer(inputs, *args)).predict(x, verbose=0), expected * x)
+    assert 0 in layers.Dropout(0.5, seed=1)(np.ones(100), True)
+    with pytest.raises(TypeError, match=r"Layer 'scaled' \(Scaled\): multiple values for argument 'training'"):
+        layer(x, True, training=False)
+    with pytest.raises(TypeError, match=r"Layer 'plain' \(Dense\): too many positional arguments"):
+        layers.Dense(2, name="plain")(x, True)
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        layer(x, True, 3.0, 4)
+
+
 def test_build_with_several_shapes():
     class Bilinear(Layer):
         def build(self, left_shape, right_shape):

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from test_models import branches, nested, small_sequential, with_many_functions
+from test_models import branches, nested, small_sequential, with_functions_of_several, with_many_functions
 
 from swiftbn import saving
 
@@ -15,7 +15,11 @@ keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.interop
 
 
-@pytest.mark.parametrize("make", [small_sequential, branches, nested, with_many_functions], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [small_sequential, branches, nested, with_many_functions, with_functions_of_several],
+    ids=lambda function: function.__name__,
+)
 def test_to_keras_and_back(make):
     ours = make()
     config = json.loads(json.dumps(saving.serialize_keras_object(ours)))

@@ -253,6 +253,15 @@ def with_many_functions():
     return Model(x, ops.softmax(ops.clip(y, -1.0, 1.0), axis=-1))
 
 
+def with_functions_of_several():
+    """Functions of any number of tensors, one behind an argument that is not a tensor."""
+    x, y = Input((3, 4), name="x"), Input((4, 2), name="y")
+    products = ops.einsum("bij,bjk->bik", x, y)
+    alone = ops.einsum("bij->bji", products)
+    rows, columns = ops.meshgrid(ops.reshape(alone, (-1,)), ops.reshape(y, (-1,)), indexing="ij")
+    return Model([x, y], [products, alone, rows * columns])
+
+
 def ends_in_a_model():
     x = Input((4,), name="x")
     inner = Model(x, layers.Dense(3)(x), name="inner")
@@ -263,7 +272,7 @@ def ends_in_a_model():
 
 @pytest.mark.parametrize(
     "make",
-    [small_sequential, branches, nested, ends_in_a_model, with_many_functions],
+    [small_sequential, branches, nested, ends_in_a_model, with_many_functions, with_functions_of_several],
     ids=lambda function: function.__name__,
 )
 def test_configuration_round_trip(make):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 
-from swiftbn import tree
+from swiftbn import naming, tree
 
 _local = threading.local()
 
@@ -47,6 +48,38 @@ class call_context:
             _local.context = None
         else:
             _local.context.training = self.previous
+
+
+def bind(layer, signature, args, kwargs):
+    """The arguments of a call by name; TypeError names the layer."""
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"Layer '{layer.name}' ({type(layer).__name__}): {error}") from None
+
+
+def training_by_name(layer, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Arguments of a call in which `training`, and what stands behind it, is given by name."""
+    names = list(layer._call_signature.parameters)
+    if "training" not in names[: len(args)]:
+        return args, kwargs
+    bind(layer, layer._call_signature, args, kwargs)
+    position = names.index("training")
+    return args[:position], {**kwargs, **dict(zip(names[position:], args[position:], strict=False))}
+
+
+def remembering_shapes(build):
+    """A layer's `build` that opens the layer's name scope, remembers the shapes, and marks the layer as built."""
+
+    @functools.wraps(build)
+    def wrapper(self, *args, **kwargs):
+        with naming.name_scope(self.name, caller=self):
+            build(self, *args, **kwargs)
+        bound = inspect.signature(build).bind(self, *args, **kwargs)
+        self._build_shapes = dict(list(bound.arguments.items())[1:])
+        self.built = True
+
+    return wrapper
 
 
 def is_tensor_structure(value) -> bool:

@@ -6,20 +6,26 @@ import functools
 import inspect
 
 from swiftbn import naming, tree
-from swiftbn.dtypes import HALF_DTYPES, is_float_dtype, standardize_dtype, to_host_array
-from swiftbn.layers._call import build_arguments, call_context, map_shapes
+from swiftbn.dtypes import HALF_DTYPES, is_float_dtype, standardize_dtype
+from swiftbn.layers._call import (
+    bind,
+    build_arguments,
+    call_context,
+    map_shapes,
+    remembering_shapes,
+    training_by_name,
+)
+from swiftbn.layers._casting import Casting
 from swiftbn.layers._config import automatic_config, base_config, dtype_policy, regularizer, without_unknown_none
 from swiftbn.layers._masks import Masks, fill_masks, previous_masks
 from swiftbn.layers._state import State
 from swiftbn.layers.input_spec import check_inputs, naming_inputs
-from swiftbn.masking import get_keras_mask, with_mask
 from swiftbn.operation import Node, Operation, trace_output_spec
-from swiftbn.ops._dispatch import dtype_of, to_dtype
-from swiftbn.tensor import KerasTensor, Tensor, is_symbolic
+from swiftbn.tensor import KerasTensor, is_symbolic
 from swiftbn.variable import Variable
 
 
-class Layer(State, Masks, Operation):
+class Layer(State, Masks, Casting, Operation):
     """A function of tensors that owns variables.
 
     A subclass makes its variables in `__init__` or `build(input_shape)` with `add_weight` and computes in
@@ -47,7 +53,7 @@ class Layer(State, Masks, Operation):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
-            cls.build = _wrap_build(cls.build)
+            cls.build = remembering_shapes(cls.build)
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, name=None, **kwargs):
         Operation.__init__(self, name)
@@ -183,16 +189,18 @@ class Layer(State, Masks, Operation):
     def __call__(self, *args, **kwargs):
         self._check_initialized()
         signature = self._call_signature
+        if len(args) > 1:
+            args, kwargs = training_by_name(self, args, kwargs)
         training = kwargs.pop("training", None)
         if "training" in signature.parameters:
-            bound = _bind(self, signature, args, {**kwargs, "training": training})
+            bound = bind(self, signature, args, {**kwargs, "training": training})
             training = bound.arguments["training"]
         else:
-            bound = _bind(self, signature, args, kwargs)
+            bound = bind(self, signature, args, kwargs)
         symbolic = is_symbolic((args, kwargs))
         arguments = dict(bound.arguments)
         if not symbolic:
-            arguments = {name: self._convert(value) for name, value in arguments.items()}
+            arguments = self._converted(arguments)
         if self._input_spec is not None:
             check_inputs(self._input_spec, tree.flatten(next(iter(arguments.values()))), self)
         with naming.name_scope(self.name, caller=self):
@@ -244,9 +252,8 @@ class Layer(State, Masks, Operation):
     def _traced_call(self, *args, training=None, **kwargs):
         if "training" in self._call_signature.parameters:
             kwargs["training"] = training
-        bound = _bind(self, self._call_signature, args, kwargs)
-        arguments = {name: self._convert(value) for name, value in bound.arguments.items()}
-        return self._concrete(bound, arguments, training)
+        bound = bind(self, self._call_signature, args, kwargs)
+        return self._concrete(bound, self._converted(bound.arguments), training)
 
     def compute_output_shape(self, input_shape):
         """The shape that a call returns for inputs of a shape."""
@@ -255,25 +262,6 @@ class Layer(State, Masks, Operation):
             self._build_for({"inputs": inputs})
             outputs = self.compute_output_spec(inputs)
         return tree.map_structure(lambda x: x.shape, outputs)
-
-    def _convert(self, value):
-        """Float tensors in the layer's dtype; arrays and lists of numbers as arrays."""
-        if isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__"):
-            if not is_float_dtype(dtype_of(value)):
-                return value
-            return with_mask(to_dtype(self._rounded(value), self.dtype), get_keras_mask(value))
-        if tree.is_nested(value):
-            leaves = tree.flatten(value)
-            if any(hasattr(leaf, "shape") for leaf in leaves):
-                return tree.map_structure(self._convert, value)
-            if leaves and isinstance(value, list) and all(isinstance(leaf, (int, float)) for leaf in leaves):
-                return to_host_array(value, self.dtype)
-        return value
-
-    def _rounded(self, value):
-        """A float tensor in the dtype in which tensors go in and out."""
-        is_float = hasattr(value, "dtype") and is_float_dtype(dtype_of(value))
-        return to_dtype(value, self._compute_dtype) if is_float else value
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -301,24 +289,3 @@ class Layer(State, Masks, Operation):
     def from_config(cls, config: dict):
         """A new layer from `get_config`, also from Keras' own; entries that are None and unknown here are left out."""
         return cls(**without_unknown_none(cls, config))
-
-
-def _wrap_build(build):
-    """Opens the layer's name scope, remembers the shapes, and marks the layer as built."""
-
-    @functools.wraps(build)
-    def wrapper(self, *args, **kwargs):
-        with naming.name_scope(self.name, caller=self):
-            build(self, *args, **kwargs)
-        bound = inspect.signature(build).bind(self, *args, **kwargs)
-        self._build_shapes = dict(list(bound.arguments.items())[1:])
-        self.built = True
-
-    return wrapper
-
-
-def _bind(layer, signature, args, kwargs):
-    try:
-        return signature.bind(*args, **kwargs)
-    except TypeError as error:
-        raise TypeError(f"Layer '{layer.name}' ({type(layer).__name__}): {error}") from None

@@ -120,7 +120,8 @@ def functional_from_config(cls, config: dict, custom_objects=None):
                 waiting.append((layer, node))
                 continue
             if isinstance(layer, FunctionOperation):
-                layer(**call_arguments(layer, args), **kwargs)
+                args, named = call_arguments(layer, args)
+                layer(*args, **named, **kwargs)
             else:
                 layer(*args, **_accepted(layer, kwargs))
         if len(waiting) == len(calls):

@@ -45,7 +45,8 @@ def _functions() -> dict:
 
 def _call_parameters(function) -> list:
     """Names of what a call of the function is given, in order."""
-    names = [name for name in inspect.signature(function).parameters if name in _CALL_PARAMETERS]
+    parameters = inspect.signature(function).parameters.values()
+    names = [p.name for p in parameters if p.name in _CALL_PARAMETERS or p.kind is p.VAR_POSITIONAL]
     # What lies outside of images is configured.
     return [name for name in names if name != "fill_value"] if "images" in names else names
 
@@ -53,10 +54,15 @@ def _call_parameters(function) -> list:
 def operation_config(operation: FunctionOperation, node: Node) -> tuple[dict, list]:
     """The configuration of a function called by a node, and the arguments of the call."""
     function = operation.function
-    bound = inspect.signature(function).bind(*node.args, **{**operation.attributes, **node.kwargs})
+    signature = inspect.signature(function)
+    args, kwargs = operation.arguments(node.args, node.kwargs)
+    bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     given = _call_parameters(function)
-    call = [value for name, value in bound.arguments.items() if name in given]
+    call = []
+    for name in given:
+        several = signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+        call.extend(bound.arguments[name] if several else [bound.arguments[name]])
     rest = {name: plain(value) for name, value in bound.arguments.items() if name not in given}
     module = _MODULE_OF.get(function.__name__, "numpy")
     class_name = _class_name(function.__name__)
@@ -92,13 +98,17 @@ def operation_from_config(data: dict) -> FunctionOperation:
     return FunctionOperation(function, name, attributes)
 
 
-def call_arguments(operation: FunctionOperation, args: list) -> dict:
-    """The arguments of a call by name, from a list without those that are in the configuration."""
-    found = dict(zip(_call_parameters(operation.function), args, strict=False))
+def call_arguments(operation: FunctionOperation, args: list) -> tuple[list, dict]:
+    """The arguments of a call by position and by name, from a list without those that are in the configuration."""
+    parameters = inspect.signature(operation.function).parameters
+    names = _call_parameters(operation.function)
+    if any(parameters[name].kind is inspect.Parameter.VAR_POSITIONAL for name in names):
+        return args, {}
+    found = dict(zip(names, args, strict=False))
     if isinstance(found.get("key"), list):
         # JSON has no tuples, and x[a, b] is not x[[a, b]].
         found["key"] = tuple(found["key"])
-    return found
+    return [], found
 
 
 def plain(value):

@@ -1,0 +1,37 @@
+"""What goes in and comes out of layers, in the dtypes that they compute with and hand on."""
+
+from __future__ import annotations
+
+from swiftbn import tree
+from swiftbn.dtypes import is_float_dtype, to_host_array
+from swiftbn.masking import get_keras_mask, with_mask
+from swiftbn.ops._dispatch import dtype_of, to_dtype
+from swiftbn.tensor import Tensor
+from swiftbn.variable import Variable
+
+
+class Casting:
+    """The part of a layer that takes tensors to its dtypes."""
+
+    def _converted(self, arguments: dict) -> dict:
+        """The arguments of a call as `call` is given them."""
+        return {name: self._convert(value) for name, value in arguments.items()}
+
+    def _convert(self, value):
+        """Float tensors in the layer's dtype; arrays and lists of numbers as arrays."""
+        if isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__"):
+            if not is_float_dtype(dtype_of(value)):
+                return value
+            return with_mask(to_dtype(self._rounded(value), self.dtype), get_keras_mask(value))
+        if tree.is_nested(value):
+            leaves = tree.flatten(value)
+            if any(hasattr(leaf, "shape") for leaf in leaves):
+                return tree.map_structure(self._convert, value)
+            if leaves and isinstance(value, list) and all(isinstance(leaf, (int, float)) for leaf in leaves):
+                return to_host_array(value, self.dtype)
+        return value
+
+    def _rounded(self, value):
+        """A float tensor in the dtype in which tensors go in and out."""
+        is_float = hasattr(value, "dtype") and is_float_dtype(dtype_of(value))
+        return to_dtype(value, self._compute_dtype) if is_float else value
