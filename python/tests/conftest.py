@@ -1,5 +1,7 @@
 """Every test begins with the same random state, so that a failure can be repeated."""
 
+import sys
+
 import pytest
 
 import swiftbn
@@ -8,3 +10,15 @@ import swiftbn
 @pytest.fixture(autouse=True)
 def seeded():
     swiftbn.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="module")
+def eager_keras():
+    """Keras runs a few steps of small models faster than TensorFlow compiles them."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None:
+        yield
+    else:
+        tensorflow.config.run_functions_eagerly(True)
+        yield
+        tensorflow.config.run_functions_eagerly(False)

@@ -12,7 +12,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 keras = pytest.importorskip("keras")
 torch = pytest.importorskip("torch")
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("eager_keras")]
 RANDOM = np.random.default_rng(41)
 
 # Name, arguments, shape of the inputs. Orders of axes in which Keras gives γ and β to the wrong places are left out.

@@ -12,7 +12,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 keras = pytest.importorskip("keras")
 torch = pytest.importorskip("torch")
 
-pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("eager_keras"), pytest.mark.filterwarnings("ignore")]
 RANDOM = np.random.default_rng(23)
 X = RANDOM.normal(size=(5, 7, 3)).astype("float32")
 MASK = RANDOM.random((5, 7)) < 0.6

@@ -12,7 +12,7 @@ from swiftbn import saving
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 keras = pytest.importorskip("keras")
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("eager_keras")]
 RANDOM = np.random.default_rng(12)
 IMAGES = RANDOM.uniform(size=(24, 14, 14, 1)).astype("float32")
 LABELS = RANDOM.integers(0, 10, size=24)
