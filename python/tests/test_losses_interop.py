@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from test_loss_families import CASES, MASK, WEIGHTS, class_of, function_of, with_mask
+from loss_cases import CASES, MASK, WEIGHTS, class_of, function_of, with_mask
 
 import swiftbn
 

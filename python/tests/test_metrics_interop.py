@@ -4,7 +4,8 @@ import os
 
 import numpy as np
 import pytest
-from test_metric_families import CASES, CHANCES, CLASSES, NUMBERS, OTHERS, SIZES, TRUTH, WEIGHTS, updates, with_mask
+from loss_cases import with_mask
+from metric_cases import CASES, CHANCES, CLASSES, NUMBERS, OTHERS, SIZES, TRUTH, WEIGHTS, updates
 
 import swiftbn
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
-import numpy as np
-
+from swiftbn._checks import integer, is_number
 from swiftbn.callbacks.base import Callback
 
 _RISING = ("acc", "auc", "precision", "recall", "f1")
@@ -74,13 +73,9 @@ class Monitor(Callback):
         return value
 
     def _number(self, name: str, value) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
+        if not is_number(value) or math.isnan(value):
             raise ValueError(f"{type(self).__name__}: expected {name} to be a number. Received: {name}={value!r}")
         return value
 
     def _count(self, name: str, value) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-            raise ValueError(
-                f"{type(self).__name__}: expected {name} to be an integer >= 0. Received: {name}={value!r}"
-            )
-        return int(value)
+        return integer(type(self).__name__, name, value, 0)

@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from swiftbn import constraints, initializers, ops, regularizers
+from swiftbn._checks import is_integer
 from swiftbn.masking import get_keras_mask
 from swiftbn.ops._dispatch import call
 
@@ -54,7 +55,7 @@ def unmasked(x):
 
 
 def checked_window(layer: str, value) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+    if value is not None and not is_integer(value, 1):
         raise ValueError(
             f"{layer}: expected sliding_window to be None or an integer >= 1. Received: sliding_window={value!r}"
         )

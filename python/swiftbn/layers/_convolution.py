@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from swiftbn import ops
+from swiftbn._checks import integers, padding_mode
 from swiftbn.config import standardize_data_format
-from swiftbn.layers._arguments import integers, known_channels, padding_mode
+from swiftbn.layers._arguments import known_channels
 from swiftbn.layers._kernel import KernelLayer
 from swiftbn.layers.input_spec import InputSpec
 

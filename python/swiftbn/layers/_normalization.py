@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from swiftbn import constraints, initializers, ops, regularizers
+from swiftbn._checks import number
 from swiftbn.dtypes import is_float_dtype
-from swiftbn.layers._arguments import number
 from swiftbn.layers.layer import Layer
 from swiftbn.ops._dispatch import call as native
 from swiftbn.ops._dispatch import dtype_of, resolve, to_dtype

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from swiftbn import activations, constraints, initializers, ops, random, regularizers
-from swiftbn.layers._arguments import known_channels, number, one_of, positive_integer
+from swiftbn._checks import number, one_of, positive_integer
+from swiftbn.layers._arguments import known_channels
 from swiftbn.layers.layer import Layer
 
 

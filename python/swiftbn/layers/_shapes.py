@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from swiftbn._checks import integers
 from swiftbn.config import standardize_data_format
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
-
-
-def integers(layer: str, name: str, value, count: int, least: int = 1) -> tuple:
-    """`count` integers >= least, given as such or as one for all."""
-    items = (value,) * count if isinstance(value, (int, np.integer)) else value
-    good = isinstance(items, (list, tuple)) and len(items) == count and not isinstance(value, bool)
-    if not good or not all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) and i >= least for i in items):
-        raise ValueError(
-            f"{layer}: expected {name} to be an integer >= {least}, or {count} of them. Received: {name}={value!r}"
-        )
-    return tuple(int(i) for i in items)
 
 
 def pairs(layer: str, name: str, value, count: int) -> tuple:

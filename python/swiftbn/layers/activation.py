@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from swiftbn import activations, constraints, initializers, ops, regularizers
-from swiftbn.layers._arguments import number
+from swiftbn._checks import number
 from swiftbn.layers._shapes import SameShape
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.ops._dispatch import dtype_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import ops, random
-from swiftbn.layers._arguments import number, one_of
+from swiftbn._checks import number, one_of
 from swiftbn.layers.layer import Layer
 
 

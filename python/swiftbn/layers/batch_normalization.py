@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from swiftbn import initializers, ops
+from swiftbn._checks import number, one_of, positive_integer
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.layers import _batch_statistics as statistics
 from swiftbn.layers import _moving_statistics
 from swiftbn.layers import _renormalization as renormalization
-from swiftbn.layers._arguments import channel_axis, known_channels, number, one_of, positive_integer
+from swiftbn.layers._arguments import channel_axis, known_channels
 from swiftbn.layers._normalization import AffineNormalization
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.ops._dispatch import call as native

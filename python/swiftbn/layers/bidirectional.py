@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import ops, tree
-from swiftbn.layers._arguments import one_of
+from swiftbn._checks import one_of
 from swiftbn.layers.layer import Layer
 from swiftbn.trace import suspend_trace
 

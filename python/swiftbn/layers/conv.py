@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from swiftbn.layers._arguments import only, positive_integer
+from swiftbn._checks import positive_integer
+from swiftbn.layers._arguments import only
 from swiftbn.layers._convolution import ConvolutionLayer
 from swiftbn.ops.convolution import convolve
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import ops
-from swiftbn.layers._arguments import positive_integer
+from swiftbn._checks import positive_integer
 from swiftbn.layers._convolution import ConvolutionLayer
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swiftbn import ops
-from swiftbn.layers._arguments import known_channels, only, positive_integer
+from swiftbn._checks import positive_integer
+from swiftbn.layers._arguments import known_channels, only
 from swiftbn.layers._kernel import KernelLayer
 from swiftbn.layers.input_spec import InputSpec
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import random
+from swiftbn._checks import number
 from swiftbn.config import standardize_data_format
-from swiftbn.layers._arguments import number
 from swiftbn.layers._shapes import SameShape
 from swiftbn.layers.input_spec import InputSpec
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 
 from swiftbn import constraints, initializers, ops, regularizers
-from swiftbn.layers._arguments import only, positive_integer
+from swiftbn._checks import positive_integer
+from swiftbn.layers._arguments import only
 from swiftbn.layers.layer import Layer
 from swiftbn.ops._dispatch import call as native
 from swiftbn.ops._dispatch import dtype_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from swiftbn import ops
-from swiftbn.layers._arguments import number, one_of, positive_integer
+from swiftbn._checks import number, one_of, positive_integer
 from swiftbn.layers._attention import Projections, checked_window, score_mask, unmasked, widened
 from swiftbn.layers.activation import Softmax
 from swiftbn.layers.dropout import Dropout

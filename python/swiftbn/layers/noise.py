@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from swiftbn import ops, random
-from swiftbn.layers._arguments import number
+from swiftbn._checks import number
 from swiftbn.layers._shapes import SameShape
 from swiftbn.layers.dropout import checked_noise_shape, checked_rate
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swiftbn import ops
-from swiftbn.layers._shapes import Spatial, integers, pairs
+from swiftbn._checks import integers
+from swiftbn.layers._shapes import Spatial, pairs
 
 
 class _ZeroPadding(Spatial):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swiftbn import ops
+from swiftbn._checks import integers, padding_mode
 from swiftbn.config import standardize_data_format
-from swiftbn.layers._arguments import integers, padding_mode
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
 

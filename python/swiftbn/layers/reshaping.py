@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from swiftbn import ops
+from swiftbn._checks import positive_integer
 from swiftbn.config import standardize_data_format
-from swiftbn.layers._arguments import positive_integer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import constraints, initializers, ops, regularizers
-from swiftbn.layers._arguments import positive_integer
+from swiftbn._checks import positive_integer
 from swiftbn.layers._convolution import ConvolutionLayer
 from swiftbn.layers.depthwise_conv import depthwise_names
 

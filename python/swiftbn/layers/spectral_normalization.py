@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import initializers, ops
-from swiftbn.layers._arguments import positive_integer
+from swiftbn._checks import positive_integer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.wrapper import Wrapper
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swiftbn import ops
-from swiftbn.layers._arguments import one_of, positive_integer
-from swiftbn.layers._shapes import Spatial, integers
+from swiftbn._checks import integers, one_of, positive_integer
+from swiftbn.layers._shapes import Spatial
 
 
 class _UpSampling(Spatial):

@@ -6,18 +6,18 @@ import sys
 
 import numpy as np
 
+from swiftbn._checks import integer, is_integer
+
 
 def check_epoch(name: str, value) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise ValueError(f"fit: expected {name} to be an integer >= 0. Received: {name}={value!r}")
-    return int(value)
+    return integer("fit", name, value, 0)
 
 
 def check_count(name: str, value) -> int | None:
     """An integer >= 1, or None."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+    if not is_integer(value, 1):
         raise ValueError(f"Expected {name} to be an integer >= 1. Received: {name}={value!r}")
     return int(value)
 
@@ -58,6 +58,6 @@ def validation_epochs(value):
         if not all(isinstance(epoch, (int, np.integer)) for epoch in epochs):
             raise ValueError(f"fit: expected validation_freq to hold numbers of epochs. Received: {value!r}")
         return lambda epoch: epoch in epochs
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+    if not is_integer(value, 1):
         raise ValueError(f"fit: expected validation_freq to be an integer >= 1 or a list. Received: {value!r}")
     return lambda epoch: epoch % value == 0

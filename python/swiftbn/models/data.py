@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from swiftbn import tree
+from swiftbn._checks import is_integer
 from swiftbn.models.arrays import as_arrays
 from swiftbn.models.weights import make_weights
 
@@ -118,6 +119,6 @@ def check_batch_size(value, default: int = 32) -> int:
     """
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+    if not is_integer(value, 1):
         raise ValueError(f"Expected batch_size to be an integer >= 1. Received: batch_size={value!r}")
     return int(value)

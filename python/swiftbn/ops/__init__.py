@@ -159,6 +159,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "control": "associative_scan cond fori_loop map scan switch vectorized_map while_loop",
         "convolution": "conv conv_transpose depthwise_conv separable_conv",
         "cumulative": "cumprod cumsum diff nancumprod nancumsum trapezoid",
+        "floats": "allclose conj conjugate copy imag isclose isneginf isposinf isreal nan_to_num real saturate_cast "
+        "signbit",
         "matrices": "cdist corrcoef correlate cross diag diagflat diagonal inner kron trace tri tril triu",
         "nan_reductions": "average nanargmax nanargmin nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp",
         "normalization": "layer_normalization psnr rms_normalization",
@@ -167,8 +169,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "take_along_axis unravel_index",
         "sorting": "argpartition argsort bincount digitize histogram in_top_k isin median nanmedian nanpercentile "
         "nanquantile percentile quantile searchsorted sort top_k",
-        "special": "allclose cbrt conj conjugate copy erfc erfinv exp2 fabs fmax fmin fmod heaviside imag isclose "
-        "isneginf isposinf isreal ldexp logaddexp logaddexp2 nan_to_num real saturate_cast signbit sinc trunc",
+        "special": "cbrt erfc erfinv exp2 fabs fmax fmin fmod heaviside ldexp logaddexp logaddexp2 sinc trunc",
         "trigonometry": "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cosh deg2rad hypot rad2deg sinh",
         "windows": "bartlett blackman dtype empty empty_like geomspace hamming hanning kaiser logspace",
     },

@@ -1,27 +1,9 @@
-"""Arguments of what slides windows over one to three axes, and the two orders of axes."""
+"""What slides windows over one to three axes: their number, and the two orders of axes."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from swiftbn.config import standardize_data_format
 from swiftbn.ops._dispatch import call
-
-
-def integers(name: str, argument: str, value, axes: int, least: int = 1) -> tuple:
-    """One integer per axis, given as such or as one for all."""
-    items = tuple(value) if isinstance(value, (list, tuple)) else (value,) * axes
-    good = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= least for v in items)
-    if len(items) != axes or not good:
-        count = {1: "an integer", 2: "one or two integers", 3: "one or three integers"}[axes]
-        raise ValueError(f"{name}: expected {argument} to be {count} >= {least}. Received: {argument}={value}")
-    return tuple(int(v) for v in items)
-
-
-def padding_mode(name: str, padding) -> str:
-    if not isinstance(padding, str) or padding.lower() not in ("valid", "same"):
-        raise ValueError(f"{name}: expected padding to be 'valid' or 'same'. Received: padding={padding!r}")
-    return padding.lower()
 
 
 def spatial_axes(name: str, inputs) -> int:

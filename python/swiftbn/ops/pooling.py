@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from swiftbn._checks import integers, padding_mode
 from swiftbn.operation import operation
 from swiftbn.ops._dispatch import call, to_float
-from swiftbn.ops._windows import integers, on_channels_last, padding_mode, spatial_axes
+from swiftbn.ops._windows import on_channels_last, spatial_axes
 
 
 @operation

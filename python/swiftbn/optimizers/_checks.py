@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
+from swiftbn._checks import is_integer, is_number
+
 
 def checked_number(optimizer, name: str, value, low=0.0, high=math.inf, open_high: bool = True) -> float:
     """The value as a float; ValueError names the optimizer, the argument and its range."""
-    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not good or not low <= value <= high or (open_high and value == high):
+    if not is_number(value) or not low <= value <= high or (open_high and value == high):
         end = "" if high == math.inf else f" and {'<' if open_high else '<='} {high}"
         kind = type(optimizer).__name__
         raise ValueError(f"{kind}: expected {name} to be a number >= {low}{end}. Received: {name}={value!r}")
@@ -29,7 +30,7 @@ def checked_count(optimizer, name: str, value, least: int) -> int | None:
     """None, or the value as an integer; ValueError names the optimizer, the argument and its least value."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+    if not is_integer(value, least):
         kind = type(optimizer).__name__
         raise ValueError(f"{kind}: expected {name} to be None or an integer >= {least}. Received: {name}={value!r}")
     return int(value)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from swiftbn import _registry, ops
+from swiftbn._checks import finite
 from swiftbn.config import floatx
 from swiftbn.optimizers._schedule import LearningRateSchedule
 
@@ -18,11 +17,7 @@ def _positive(schedule, name: str, value):
 
 
 def _finite(schedule, name: str, value):
-    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not good or not math.isfinite(value):
-        kind = type(schedule).__name__
-        raise ValueError(f"{kind}: expected {name} to be a finite number. Received: {name}={value!r}")
-    return value
+    return finite(type(schedule).__name__, name, value)
 
 
 def _number(step):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import itertools
 
+from swiftbn._checks import integer
+
 
 class PyDataset:
     """The base class of data sets that give complete batches by number, so that threads may prepare them ahead.
@@ -36,7 +38,7 @@ class PyDataset:
 
     @workers.setter
     def workers(self, value: int):
-        self._workers = _count("workers", value, 0)
+        self._workers = integer("PyDataset", "workers", value, 0)
 
     @property
     def max_queue_size(self) -> int:
@@ -44,7 +46,7 @@ class PyDataset:
 
     @max_queue_size.setter
     def max_queue_size(self, value: int):
-        self._max_queue_size = _count("max_queue_size", value, 1)
+        self._max_queue_size = integer("PyDataset", "max_queue_size", value, 1)
 
     @property
     def use_multiprocessing(self) -> bool:
@@ -101,9 +103,3 @@ def batches_in_order(dataset: PyDataset, order=None):
 
 def _indices(count: int | None):
     return itertools.count() if count is None else range(count)
-
-
-def _count(name: str, value, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"PyDataset: expected {name} to be an integer >= {least}. Received: {name}={value!r}")
-    return value

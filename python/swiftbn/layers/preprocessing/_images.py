@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from swiftbn import ops, random
-from swiftbn._checks import finite
+from swiftbn._checks import finite, one_of
 from swiftbn.config import standardize_data_format
-from swiftbn.layers._arguments import one_of, only
+from swiftbn.layers._arguments import only
 from swiftbn.layers.layer import Layer
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import ops
-from swiftbn.layers._arguments import number, one_of, only, positive_integer
+from swiftbn._checks import number, one_of, positive_integer
+from swiftbn.layers._arguments import only
 from swiftbn.layers.layer import Layer
 from swiftbn.ops._dispatch import to_dtype
 

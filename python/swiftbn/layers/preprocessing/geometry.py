@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from swiftbn import ops
-from swiftbn.layers._arguments import one_of
+from swiftbn._checks import one_of
 from swiftbn.layers.preprocessing._images import RandomImageLayer, bounds, checked_sampling
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import ops, random
-from swiftbn.layers._arguments import one_of, positive_integer
+from swiftbn._checks import one_of, positive_integer
 from swiftbn.layers.preprocessing._images import ImageLayer, RandomImageLayer
 from swiftbn.ops.image import INTERPOLATIONS, centre
 
