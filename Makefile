@@ -6,12 +6,17 @@ RUN := $(VENV)/bin/python
 # Level of the Swift tests; the extension is built for the best level of this machine.
 LEVEL = $(shell $(RUN) -c "import runpy; print(runpy.run_path('python/swiftbn/_load.py')['host_levels']()[-1])")
 INCLUDE = $(shell $(RUN) -c "import sysconfig; print(sysconfig.get_path('include'))")
+EXAMPLES := $(filter-out python/examples/_%, $(wildcard python/examples/*.py))
 SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
 
-.PHONY: demo test test-swift test-c test-python test-interop peers lint format build setup bench clean
+.PHONY: demo examples test test-swift test-c test-python test-interop peers lint format build setup bench clean
 
 demo: build
 	$(RUN) python/examples/demo.py
+
+# All of them, on MNIST where it can be had. Pictures go to demo-output.
+examples: build
+	for example in $(EXAMPLES); do echo "$$example"; $(RUN) $$example || exit 1; done
 
 test: test-swift test-c test-python
 
