@@ -59,16 +59,12 @@ peers: build
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=77"
 	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis matplotlib
-	.venv-peers/bin/python -m pip install --quiet torch keras tensorflow-cpu jax
+	.venv-peers/bin/python -m pip install --quiet torch keras tensorflow-cpu jax onnx onnxruntime
 	.venv-peers/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 
+# Needs about 20 minutes of a quiet machine; writes demo-output/benchmarks.json, .md and .png.
 bench: peers
-	for threads in 1 2; do \
-	  for peer in torch tensorflow jax; do \
-	    .venv-peers/bin/python python/benchmarks/train_cnn.py --threads $$threads --peer $$peer || exit 1; \
-	  done; \
-	  .venv-peers/bin/python python/benchmarks/functional_batch_norm.py --threads $$threads || exit 1; \
-	done
+	.venv-peers/bin/python python/benchmarks/run.py
 
 lint: setup
 	swift format lint --strict --recursive Sources Tests Package.swift

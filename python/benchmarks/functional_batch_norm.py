@@ -1,83 +1,173 @@
-"""`swiftbn.functional.batch_norm` and its backward and inference forms against PyTorch, as users call them.
+"""`swiftbn.functional.batch_norm` and its backward and inference forms, each call with new arrays for its results.
 
-python python/benchmarks/functional_batch_norm.py [--threads 1]
+PyTorch gets tensors of the same memory layout; JAX gets compiled functions on its own arrays.
 """
 
-import argparse
+import functools
+import operator
 
-from _interleave import compare, limit_threads
+from _rows import Row
 
-SHAPES = [
-    ((32, 10), "dense"),
-    ((64, 128), "dense"),
-    ((1024, 1024), "dense"),
-    ((64, 26, 26, 32), "channels last"),
-    ((64, 11, 11, 64), "channels last"),
-    ((64, 32, 26, 26), "channels first"),
-    ((64, 64, 11, 11), "channels first"),
-]
+TITLE = "functional batch normalization"
+PEERS = ("PyTorch", "JAX")
+MEANS = {"forward": 3, "forward + backward": 2.5, "inference": 1.5}
+
+DENSE = [(32, 10), (64, 128), (1024, 1024)]
+# (N, C, H, W); each also as (N, H, W, C).
+IMAGES = [(64, 32, 26, 26), (64, 64, 11, 11), (32, 64, 56, 56), (32, 2048, 7, 7), (8, 64, 224, 224)]
+EPSILON = 1e-3
 
 
-def rows(shape, layout):
-    """(name, ours, PyTorch's) for forward, forward and backward, inference."""
+def shapes(quick: bool):
+    """(shape, channel axis, name)."""
+    dense, images = (DENSE[:1], [(2, 3, 5, 4)]) if quick else (DENSE, IMAGES)
+    for shape in dense:
+        yield shape, -1, str(shape)
+    for n, c, h, w in images:
+        yield (n, h, w, c), -1, f"{(n, h, w, c)} channels last"
+        yield (n, c, h, w), 1, f"{(n, c, h, w)} channels first"
+
+
+def rows(setting):
+    for shape, axis, name in shapes(setting.quick):
+        arrays = make_arrays(shape, axis)
+        ours = our_functions(axis, **arrays)
+        theirs = {"PyTorch": torch_functions, "JAX": jax_functions, None: dict.fromkeys}[setting.peer]
+        theirs = theirs(ours) if setting.peer is None else theirs(axis, **arrays)
+        for part, mine in ours.items():
+            errors = functools.partial(_errors, part, axis, arrays, mine, theirs[part])
+            yield Row(f"{part}, {name}", mine, theirs[part], errors, wanted=1, part=part)
+
+
+def make_arrays(shape, axis) -> dict:
     import numpy as np
+
+    rng = np.random.default_rng(0)
+    channels = shape[axis]
+    uniform = functools.partial(rng.uniform, 0.5, 1.5, channels)
+    named = {"gamma": uniform(), "beta": uniform(), "mean": uniform(), "variance": uniform()}
+    data = {name: rng.standard_normal(shape, dtype=np.float32) for name in ("x", "dy")}
+    return data | {name: value.astype(np.float32) for name, value in named.items()}
+
+
+def our_functions(axis, x, dy, gamma, beta, mean, variance) -> dict:
+    from swiftbn import functional as f
+
+    def both():
+        y, mu, inv_std = f.batch_norm(x, gamma, beta, axis=axis)
+        return y, *f.batch_norm_backward(dy, x, gamma, mu, inv_std, axis=axis)
+
+    return {
+        "forward": lambda: f.batch_norm(x, gamma, beta, axis=axis)[0],
+        "forward + backward": both,
+        "inference": lambda: f.batch_norm_inference(x, gamma, beta, mean, variance, axis=axis),
+    }
+
+
+def torch_functions(axis, x, dy, gamma, beta, mean, variance) -> dict:
     import torch
     import torch.nn.functional as tf
 
-    from swiftbn import functional as ours
+    def tensor(array):
+        t = torch.from_numpy(array)
+        return t.permute(0, 3, 1, 2) if array.ndim == 4 and axis == -1 else t
 
-    rng = np.random.default_rng(0)
-    axis = 1 if layout == "channels first" else -1
-    channels = shape[axis]
-    x = rng.standard_normal(shape, dtype=np.float32)
-    dy = rng.standard_normal(shape, dtype=np.float32)
-    gamma, beta = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    mean, variance = np.zeros(channels, np.float32), np.ones(channels, np.float32)
-    y, dx = np.empty_like(x), np.empty_like(x)
+    def back(t):
+        return t.permute(0, 2, 3, 1) if t.ndim == 4 and axis == -1 else t
 
-    tx, tdy = torch.from_numpy(x), torch.from_numpy(dy)
-    if layout == "channels last":
-        tx, tdy = tx.permute(0, 3, 1, 2), tdy.permute(0, 3, 1, 2)
-    weight, bias = torch.from_numpy(gamma), torch.from_numpy(beta)
-    needs = [tx.detach().requires_grad_(), weight.clone().requires_grad_(), bias.clone().requires_grad_()]
-    running = torch.from_numpy(mean), torch.from_numpy(variance)
+    tx, tdy = tensor(x), tensor(dy)
+    weight, bias, running_mean, running_variance = map(torch.from_numpy, (gamma, beta, mean, variance))
+    leaves = [tx.detach().requires_grad_(), weight.clone().requires_grad_(), bias.clone().requires_grad_()]
 
-    def our_both():
-        _, mu, inv_std = ours.batch_norm(x, gamma, beta, axis=axis, out=y)
-        ours.batch_norm_backward(dy, x, gamma, mu, inv_std, axis=axis, out=dx)
+    def forward():
+        with torch.no_grad():
+            return back(tf.batch_norm(tx, None, None, weight, bias, training=True, eps=EPSILON))
 
-    def their_both():
-        out = tf.batch_norm(needs[0], None, None, needs[1], needs[2], training=True, eps=1e-3)
-        torch.autograd.grad(out, needs, tdy)
+    def both():
+        y = tf.batch_norm(leaves[0], None, None, leaves[1], leaves[2], training=True, eps=EPSILON)
+        dx, dgamma, dbeta = torch.autograd.grad(y, leaves, tdy)
+        return back(y.detach()), back(dx), dgamma, dbeta
 
-    with torch.no_grad():
-        yield (
-            "forward",
-            lambda: ours.batch_norm(x, gamma, beta, axis=axis),
-            lambda: tf.batch_norm(tx, None, None, weight, bias, training=True, eps=1e-3),
-        )
-    yield "forward + backward", our_both, their_both
-    with torch.no_grad():
-        yield (
-            "inference",
-            lambda: ours.batch_norm_inference(x, gamma, beta, mean, variance, axis=axis),
-            lambda: tf.batch_norm(tx, *running, weight, bias, training=False, eps=1e-3),
-        )
+    def inference():
+        with torch.no_grad():
+            return back(tf.batch_norm(tx, running_mean, running_variance, weight, bias, training=False, eps=EPSILON))
+
+    return {"forward": forward, "forward + backward": both, "inference": inference}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    limit_threads(arguments.threads)
+def jax_functions(axis, x, dy, gamma, beta, mean, variance) -> dict:
+    import jax
+    import jax.numpy as jnp
 
-    import torch
+    axes = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
 
-    torch.set_num_threads(arguments.threads)
-    for shape, layout in SHAPES:
-        for name, ours, peer in rows(shape, layout):
-            print(f"{str(shape):20} {layout:15} {name:20} {compare(ours, peer)}", flush=True)
+    def spread(v):
+        return jnp.expand_dims(v, axes)
+
+    def normalize(x, gamma, beta, mean, variance):
+        return spread(gamma * jax.lax.rsqrt(variance + EPSILON)) * (x - spread(mean)) + spread(beta)
+
+    def training(x, gamma, beta):
+        return normalize(x, gamma, beta, x.mean(axes), x.var(axes))
+
+    @jax.jit
+    def both(x, gamma, beta, dy):
+        y, pullback = jax.vjp(training, x, gamma, beta)
+        return y, *pullback(dy)
+
+    x, dy, gamma, beta, mean, variance = map(jnp.asarray, (x, dy, gamma, beta, mean, variance))
+    forward, inference = jax.jit(training), jax.jit(normalize)
+    return {
+        "forward": lambda: forward(x, gamma, beta).block_until_ready(),
+        "forward + backward": lambda: jax.block_until_ready(both(x, gamma, beta, dy)),
+        "inference": lambda: inference(x, gamma, beta, mean, variance).block_until_ready(),
+    }
 
 
-if __name__ == "__main__":
-    main()
+def _errors(part, axis, arrays, ours, theirs):
+    """Worst errors over all results, channel by channel so that the reference needs little memory."""
+    import numpy as np
+
+    def results(side):
+        found = side()
+        return [np.asarray(v) for v in (found if isinstance(found, tuple) else (found,))]
+
+    sides = [results(side) for side in (ours, theirs) if side is not None]
+    channels = arrays["x"].shape[axis]
+    block = max(1, channels // max(1, arrays["x"].size >> 22))
+    differences = np.zeros((len(sides), len(sides[0])))
+    scales = np.zeros(len(sides[0]))
+    for begin in range(0, channels, block):
+        part_of = functools.partial(_channels, begin, begin + block, axis)
+        exact = _exact(part, axis, **{name: part_of(v).astype(np.float64) for name, v in arrays.items()})
+        scales = np.maximum(scales, [np.abs(e).max() for e in exact])
+        for index, found in enumerate(sides):
+            now = [np.abs(part_of(v) - e).max() for v, e in zip(found, exact, strict=True)]
+            differences[index] = np.maximum(differences[index], now)
+    worst = (differences / scales).max(1).tolist()
+    return worst[0], worst[1] if len(worst) > 1 else None
+
+
+def _channels(begin, end, axis, v):
+    if v.ndim == 1:
+        return v[begin:end]
+    return v[:, begin:end] if axis == 1 else v[..., begin:end]
+
+
+def _exact(part, axis, x, dy, gamma, beta, mean, variance):
+    axes = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
+
+    def spread(v):
+        return v.reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+
+    if part != "inference":
+        mean, variance = x.mean(axes), x.var(axes)
+    inverse = 1 / (variance + EPSILON) ** 0.5
+    normal = (x - spread(mean)) * spread(inverse)
+    y = spread(gamma) * normal + spread(beta)
+    if part != "forward + backward":
+        return [y]
+    count = functools.reduce(operator.mul, (x.shape[a] for a in axes))
+    dbeta, dgamma = dy.sum(axes), (dy * normal).sum(axes)
+    dx = spread(gamma * inverse) * (dy - spread(dbeta / count) - normal * spread(dgamma / count))
+    return [y, dx, dgamma, dbeta]

@@ -1,13 +1,26 @@
-"""A training step of one recurrent layer and a Dense behind it, with Adam, as users call it, against PyTorch.
-
-    python python/benchmarks/recurrent.py [--threads 1] [--batch 64] [--steps 28] [--inputs 28] [--units 128]
+"""A training step of one recurrent layer and a Dense behind it, with Adam, as users call it.
 
 Both sides read the same sequences and do a whole step: forward, loss, gradients back through time, Adam.
 """
 
-import argparse
+from _rows import Row
 
-from _interleave import compare, limit_threads
+TITLE = "training step of a recurrent layer, Adam"
+PEERS = ("PyTorch",)
+
+UNITS = 128
+
+
+def rows(setting):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    shape = (2, 3, 4) if setting.quick else (64, 28, 28)
+    x = rng.standard_normal(shape, dtype=np.float32)
+    y = rng.integers(0, 10, len(x)).astype(np.int32)
+    for kind in ("LSTM", "GRU", "SimpleRNN"):
+        theirs = None if setting.peer is None else torch_step(kind, UNITS, x, y)
+        yield Row(f"{kind} {shape} to {UNITS}", our_step(kind, UNITS, x, y), theirs, seconds=0.05)
 
 
 def torch_step(kind, units, x, y):
@@ -45,27 +58,3 @@ def our_step(kind, units, x, y):
     model = swiftbn.Sequential([swiftbn.Input(x.shape[1:]), recurrent, layers.Dense(10)])
     model.compile("adam", swiftbn.losses.SparseCategoricalCrossentropy(from_logits=True))
     return lambda: model.train_on_batch(x, y)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("threads", 1), ("batch", 64), ("steps", 28), ("inputs", 28), ("units", 128)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    arguments = parser.parse_args()
-    limit_threads(arguments.threads)
-
-    import numpy as np
-    import torch
-
-    torch.set_num_threads(arguments.threads)
-    rng = np.random.default_rng(0)
-    shape = (arguments.batch, arguments.steps, arguments.inputs)
-    x = rng.standard_normal(shape, dtype=np.float32)
-    y = rng.integers(0, 10, arguments.batch).astype(np.int32)
-    for kind in ("LSTM", "GRU", "SimpleRNN"):
-        result = compare(our_step(kind, arguments.units, x, y), torch_step(kind, arguments.units, x, y), seconds=0.1)
-        print(f"{kind} {shape} -> {arguments.units}, {arguments.threads} thread(s): {result}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,131 @@
+"""All benchmarks: every module of rows here, against each of its peers, on 1 and 2 threads.
+
+    python python/benchmarks/run.py [--only train_cnn,infer_cnn] [--threads 1 2] [--no-peers] [--quick]
+
+Each module and peer get a process of their own, in which ours and the peer's calls alternate (`_interleave.py`). Prints
+a row as soon as it is measured, and writes all to --output as JSON, beside it a table (.md) and a picture (.png).
+Modules are found by their interface (`_rows.py`).
+"""
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import _report
+
+HERE = Path(__file__).parent
+
+
+def modules() -> list:
+    """The modules of rows, in the order of the report."""
+    order = ["train_cnn", "train_resnet", "infer_cnn", "functional_batch_norm", "bandwidth", "fused_pooling"]
+    names = [path.stem for path in sorted(HERE.glob("*.py")) if not path.stem.startswith("_")]
+    names = [
+        name for name in names if name != Path(__file__).stem and "\nPEERS = " in (HERE / f"{name}.py").read_text()
+    ]
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    return [importlib.import_module(name) for name in names]
+
+
+def measure(module, peer, threads, *, quick, errors):
+    """Yields rows as they are measured.
+
+    Raises:
+        RuntimeError: the process failed; the text ends with what it wrote last.
+    """
+    command = [sys.executable, str(HERE / "_measure.py"), module.__name__, "--threads", str(threads)]
+    command += ["--peer", peer] if peer else []
+    command += ["--quick"] * quick + ["--errors"] * errors
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        # Warnings stay far below what a pipe holds; a process that fails writes its traceback last.
+        for line in process.stdout:
+            yield json.loads(line)
+        tail = process.stderr.read().strip().splitlines()[-8:]
+    if process.returncode:
+        raise RuntimeError("\n".join(tail))
+
+
+def machine() -> dict:
+    """What the numbers depend on besides the code."""
+    from swiftbn.config import config
+
+    with open("/proc/cpuinfo") as file:
+        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+    packages = ("numpy", "torch", "keras", "tensorflow", "jax", "onnxruntime")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package if package != "tensorflow" else "tensorflow-cpu")
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "processor": names[0] if names else platform.machine(),
+        "processors": len(os.sched_getaffinity(0)),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "swiftbn": config(),
+        "versions": versions,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", help="modules, with commas between")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--no-peers", action="store_true", help="ours alone, without ratios")
+    parser.add_argument("--quick", action="store_true", help="small shapes and few rounds: whether everything runs")
+    parser.add_argument("--output", type=Path, default=Path("demo-output/benchmarks.json"))
+    arguments = parser.parse_args()
+    chosen = modules()
+    if arguments.only:
+        wanted = arguments.only.split(",")
+        unknown = set(wanted) - {module.__name__ for module in chosen}
+        if unknown:
+            parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(m.__name__ for m in chosen)}")
+        chosen = [module for module in chosen if module.__name__ in wanted]
+
+    start = time.time()
+    record = {"machine": machine(), "rows": [], "means": [], "failures": []}
+    for module in chosen:
+        print(f"\n{module.TITLE}", flush=True)
+        for threads in arguments.threads:
+            for peer in (None,) if arguments.no_peers else module.PEERS:
+                # Ours are bitwise the same for any number of threads.
+                errors = threads == arguments.threads[0]
+                try:
+                    for row in measure(module, peer, threads, quick=arguments.quick, errors=errors):
+                        print(_report.line(row), flush=True)
+                        record["rows"].append(row)
+                except RuntimeError as error:
+                    failure = {"module": module.__name__, "peer": peer, "threads": threads, "error": str(error)}
+                    record["failures"].append(failure)
+                    print(f"  failed against {peer} on {threads} thread(s):\n{error}", flush=True)
+        means = _report.geometric_means(record["rows"], module)
+        record["means"] += means
+        for mean in means:
+            print(_report.line(mean), flush=True)
+    record["seconds"] = time.time() - start
+    record["machine"]["load_after"] = os.getloadavg()[0]
+
+    titles = {module.__name__: module.TITLE for module in chosen}
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps({**record, "titles": titles}, indent=1))
+    arguments.output.with_suffix(".md").write_text(_report.markdown(record, titles))
+    written = [arguments.output, arguments.output.with_suffix(".md")]
+    if not arguments.no_peers:
+        _report.draw(record, titles, arguments.output.with_suffix(".png"))
+        written.append(arguments.output.with_suffix(".png"))
+    missed = sum(_report.is_reached(row) is False for row in record["rows"] + record["means"])
+    print(f"\n{len(record['rows'])} rows in {record['seconds']:.0f} s, {missed} below what is wanted; wrote", *written)
+    return 1 if record["failures"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
