@@ -12,11 +12,15 @@ SETTLE_SECONDS = 0.005
 
 @dataclass
 class Comparison:
-    """How many times better ours is, with the quartiles over rounds, and both medians; no peer leaves ours alone."""
+    """How many times better ours is, with the quartiles over rounds, and both medians; no peer leaves ours alone.
+
+    `best` is the ratio of the best rounds of both sides: what other processes disturb least.
+    """
 
     ratio: float | None
     low: float | None
     high: float | None
+    best: float | None
     ours: float
     peer: float | None
 
@@ -48,18 +52,24 @@ def compare(
     rounds: int = 15,
     seconds: float = 0.03,
     budget: float = 10.0,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Comparison:
     """Calls both sides in turn, `rounds` times, each turn long enough to last about `seconds`.
 
     Both sides are called untimed first, so that neither pays for warming up, and again at the beginning of each turn.
     The order within a round alternates. Calls that would take longer than `budget` seconds in all get fewer rounds.
+
+    `clock` may be `time.process_time` where both sides run on one processor: then only the time counts that the
+    processor spends on this process.
     """
+    if isinstance(ours, Clocked) or isinstance(peer, Clocked):
+        clock = time.perf_counter
     sides = [ours] if peer is None else [ours, peer]
     repeats, longest = [], 0.0
     for side in sides:
         side()
         _settle(side)
-        single = min(_seconds(side, 1), _seconds(side, 1))
+        single = min(_seconds(side, 1, clock), _seconds(side, 1, clock))
         repeats.append(max(1, round(seconds / max(single, 1e-9))))
         longest += max(seconds, 2 * single)
     rounds = max(min(rounds, 5), min(rounds, int(budget / longest)))
@@ -68,20 +78,21 @@ def compare(
         order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
         for index in order:
             _settle(sides[index])
-            times[index].append(_seconds(sides[index], repeats[index]))
+            times[index].append(_seconds(sides[index], repeats[index], clock))
     return from_rounds(times[0], times[1] if peer is not None else [])
 
 
 def from_rounds(ours: list[float], peer: list[float]) -> Comparison:
     """The comparison of what was measured on both sides in each round; nothing of the peer leaves ours alone."""
     if not peer:
-        return Comparison(None, None, None, statistics.median(ours), None)
+        return Comparison(None, None, None, None, statistics.median(ours), None)
     ratios = sorted(theirs / mine for mine, theirs in zip(ours, peer, strict=True))
     quarter = len(ratios) // 4
     return Comparison(
         statistics.median(ratios),
         ratios[quarter],
         ratios[-1 - quarter],
+        min(peer) / min(ours),
         statistics.median(ours),
         statistics.median(peer),
     )
@@ -94,14 +105,14 @@ def _settle(side: Callable[[], object]) -> None:
         side()
 
 
-def _seconds(side: Callable[[], object], count: int) -> float:
+def _seconds(side: Callable[[], object], count: int, clock: Callable[[], float]) -> float:
     """Seconds of one call, the mean of `count`."""
     if isinstance(side, Clocked):
         return sum(side() for _ in range(count)) / count
-    start = time.perf_counter()
+    start = clock()
     for _ in range(count):
         side()
-    return (time.perf_counter() - start) / count
+    return (clock() - start) / count
 
 
 def limit_threads(count: int) -> None:

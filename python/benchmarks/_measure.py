@@ -38,6 +38,7 @@ def main() -> None:
             "ratio": result.ratio,
             "low": result.low,
             "high": result.high,
+            "best": result.best,
             "ours": result.ours,
             "theirs": result.peer,
             "our_error": errors[0],

@@ -52,7 +52,7 @@ def test_ratios_are_medians_of_rounds(modules):
     interleave, _ = modules
     result = interleave.from_rounds([1.0, 2.0, 4.0, 1.0], [2.0, 2.0, 2.0, 8.0])
     assert (result.ratio, result.ours, result.peer) == (1.5, 1.5, 2.0)
-    assert (result.low, result.high) == (1.0, 2.0)
+    assert (result.low, result.high, result.best) == (1.0, 2.0, 2.0)
     assert interleave.from_rounds([3.0], []).ratio is None
 
 
@@ -66,9 +66,10 @@ def test_sides_that_clock_themselves(modules):
 
 def test_what_is_reached(modules):
     _, report = modules
-    row = {"limit": None, "wanted": 2.0, "ratio": 1.9, "ours": 0.1}
+    row = {"limit": None, "wanted": 2.0, "ratio": 1.9, "best": 2.1, "ours": 0.1}
     assert report.is_reached(row) is False
     assert report.is_reached(row | {"ratio": 2.0}) is True
+    assert report.is_reached(row | {"ratio": 2.0, "best": 1.9}) is False
     assert report.is_reached(row | {"wanted": None}) is None
     assert report.is_reached(row | {"limit": 0.05}) is False
 
