@@ -3,35 +3,36 @@
 A module of rows defines
 
 * `TITLE`: one line on what is measured,
-* `PEERS`: names of the peers; each is measured in a process of its own, beside ours,
+* `PEERS`: names of the peers,
 * `rows(setting)`: a generator of `Row`, which imports a peer only if `setting.peer` names it, and
 * `MEANS` (optional): the wanted geometric mean over the rows of each `part`.
+
+`rows` runs once in a process that measures ours, and once in one that measures the peer, where ours is not called.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from _interleave import Comparison, compare
+from _interleave import Comparison
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Which peer is measured, None for ours alone, on how many threads; quick: small shapes, few rounds."""
+    """What a process measures.
+
+    Attributes:
+        peer: the peer that this process measures; None where it measures ours.
+        against: the peer that ours is compared with; None for ours alone.
+        quick: small shapes.
+    """
 
     peer: str | None
+    against: str | None
     threads: int
     quick: bool = False
-
-    def compare(self, ours, theirs, seconds: float = 0.03) -> Comparison:
-        # On one thread the process has one processor: its time there does not depend on what else the machine does.
-        clock = time.process_time if self.threads == 1 else time.perf_counter
-        if self.quick:
-            return compare(ours, theirs, rounds=3, seconds=0.001, clock=clock)
-        return compare(ours, theirs, seconds=seconds, clock=clock)
 
 
 @dataclass
@@ -40,37 +41,29 @@ class Row:
 
     Attributes:
         name: what is measured, the same for all peers and numbers of threads.
-        errors: returns the worst errors of ours and theirs (None without a peer) against a float64 reference.
+        theirs: None in the process that measures ours.
+        error: the worst error of what either side returned, against a float64 reference.
         wanted: the least ratio that counts as reached.
         limit: the most that ours may be, in `unit`.
         part: rows of the same part have a geometric mean.
         scale: multiplies the ratio. Where the peer moves fewer bytes than the bound needs, it makes of the ratio the
             fraction of the bound.
         unit: of ours and theirs: "s", "MB", "x" (a slowdown), "bound" (seconds, the ratio a fraction of a bound).
-        seconds: about how long a turn lasts.
-        measure: for what cannot be called in turn in one process: does the whole comparison.
+        turn: about how many seconds a turn lasts.
+        measure: for what is not called in turn: does the whole comparison.
     """
 
     name: str
     ours: Callable[[], object] | None = None
     theirs: Callable[[], object] | None = None
-    errors: Callable[[], tuple[float, float | None]] | None = None
+    error: Callable[[object], float] | None = None
     wanted: float | None = None
     limit: float | None = None
     part: str | None = None
     scale: float = 1.0
     unit: str = "s"
-    seconds: float = 0.03
+    turn: float = 0.03
     measure: Callable[[], Comparison] | None = None
-
-    def compared(self, setting: Setting) -> Comparison:
-        if self.measure is not None:
-            return self.measure()
-        result = setting.compare(self.ours, self.theirs, self.seconds)
-        if result.ratio is not None:
-            for name in ("ratio", "low", "high", "best"):
-                setattr(result, name, getattr(result, name) * self.scale)
-        return result
 
 
 def prepare_peer(peer: str | None, threads: int) -> None:
@@ -92,11 +85,11 @@ def prepare_peer(peer: str | None, threads: int) -> None:
 
 
 def worst_error(found: Iterable, exact: Iterable) -> float:
-    """Largest difference relative to the largest true value of the same array; the worst of the arrays."""
+    """Largest difference relative to the largest true value of the same array; the worst of the arrays found."""
     import numpy as np
 
     worst = 0.0
-    for value, true in zip(found, exact, strict=True):
+    for value, true in zip(found, exact, strict=False):
         scale = max(np.abs(true).max(), np.finfo(np.float32).tiny)
         worst = max(worst, float(np.abs(np.asarray(value).reshape(true.shape) - true).max() / scale))
     return worst

@@ -26,7 +26,7 @@ def rows(setting):
         def measure():
             rounds = 1 if setting.quick else ROUNDS
             seconds = 0.02 if setting.quick else SECONDS
-            workers = [_Worker(side, setting.threads) for side in ("ours", setting.peer) if side is not None]
+            workers = [_Worker(side, setting.threads) for side in ("ours", setting.against) if side is not None]
             slowdowns = [[] for _ in workers]
             for _ in range(rounds):
                 for worker, found in zip(workers, slowdowns, strict=True):

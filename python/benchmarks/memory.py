@@ -21,8 +21,8 @@ def rows(setting):
             ours, theirs = [], []
             for _ in range(1 if setting.quick else ROUNDS):
                 ours.append(_peak("ours", count, setting.threads))
-                if setting.peer is not None:
-                    theirs.append(_peak(setting.peer, count, setting.threads))
+                if setting.against is not None:
+                    theirs.append(_peak(setting.against, count, setting.threads))
             return from_rounds(ours, theirs)
 
         yield Row(f"batch {count}", wanted=3, unit="MB", measure=measure)

@@ -20,7 +20,7 @@ def rows(setting):
     y = rng.integers(0, 10, len(x)).astype(np.int32)
     for kind in ("LSTM", "GRU", "SimpleRNN"):
         theirs = None if setting.peer is None else torch_step(kind, UNITS, x, y)
-        yield Row(f"{kind} {shape} to {UNITS}", our_step(kind, UNITS, x, y), theirs, seconds=0.05)
+        yield Row(f"{kind} {shape} to {UNITS}", our_step(kind, UNITS, x, y), theirs, turn=0.05)
 
 
 def torch_step(kind, units, x, y):

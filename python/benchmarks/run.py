@@ -2,8 +2,8 @@
 
     python python/benchmarks/run.py [--only train_cnn,infer_cnn] [--threads 1 2] [--no-peers] [--quick]
 
-Each module and peer get a process of their own, in which ours and the peer's calls alternate (`_interleave.py`). Prints
-a row as soon as it is measured, and writes all to --output as JSON, beside it a table (.md) and a picture (.png).
+Ours and the peer run in a process each and are called in turn (`_interleave.py`). Prints a row as soon as it is
+measured, and writes all to --output as JSON, beside it a table (.md) and a picture (.png).
 Modules are found by their interface (`_rows.py`).
 """
 
@@ -13,12 +13,13 @@ import importlib.metadata
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import _report
+from _interleave import Comparison, alternate
+from _side import Side
 
 HERE = Path(__file__).parent
 
@@ -38,18 +39,32 @@ def measure(module, peer, threads, *, quick, errors):
     """Yields rows as they are measured.
 
     Raises:
-        RuntimeError: the process failed; the text ends with what it wrote last.
+        RuntimeError: a process failed; the text ends with what it wrote last.
     """
-    command = [sys.executable, str(HERE / "_measure.py"), module.__name__, "--threads", str(threads)]
-    command += ["--peer", peer] if peer else []
-    command += ["--quick"] * quick + ["--errors"] * errors
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        # Warnings stay far below what a pipe holds; a process that fails writes its traceback last.
-        for line in process.stdout:
-            yield json.loads(line)
-        tail = process.stderr.read().strip().splitlines()[-8:]
-    if process.returncode:
-        raise RuntimeError("\n".join(tail))
+    names = ["ours"] if peer is None else ["ours", "theirs"]
+    sides = [Side(module.__name__, threads, name, peer, quick) for name in names]
+    try:
+        while True:
+            row, *others = [side.next() for side in sides]
+            if any((row and row["name"]) != (other and other["name"]) for other in others):
+                raise RuntimeError(f"the sides have different rows: {row}, {others}")
+            if row is None:
+                return
+            turn, scale, measured = row.pop("turn"), row.pop("scale"), row.pop("measured")
+            if measured is None:
+                timing = {"rounds": 3, "seconds": 0.001} if quick else {"seconds": turn}
+                result = alternate(sides[0], sides[1] if peer else None, **timing)
+            else:
+                result = Comparison(**measured)
+            ratios = {name: getattr(result, name) for name in ("ratio", "low", "high", "best")}
+            ratios = {name: value if value is None else value * scale for name, value in ratios.items()}
+            found = [side.error() for side in sides] if errors and measured is None else []
+            found += [None] * (2 - len(found))
+            times = {"ours": result.ours, "theirs": result.peer, "our_error": found[0], "their_error": found[1]}
+            yield {"module": module.__name__, "peer": peer, "threads": threads, **row, **ratios, **times}
+    finally:
+        for side in sides:
+            side.close()
 
 
 def machine() -> dict:
@@ -79,6 +94,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="modules, with commas between")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--peers", nargs="+", help="these peers only")
     parser.add_argument("--no-peers", action="store_true", help="ours alone, without ratios")
     parser.add_argument("--quick", action="store_true", help="small shapes and few rounds: whether everything runs")
     parser.add_argument("--output", type=Path, default=Path("demo-output/benchmarks.json"))
@@ -90,13 +106,17 @@ def main() -> int:
         if unknown:
             parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(m.__name__ for m in chosen)}")
         chosen = [module for module in chosen if module.__name__ in wanted]
+    known = {peer for module in chosen for peer in module.PEERS}
+    for peer in set(arguments.peers or known) - known:
+        parser.error(f"unknown peer: {peer}; known: {', '.join(sorted(known))}")
 
     start = time.time()
     record = {"machine": machine(), "rows": [], "means": [], "failures": []}
     for module in chosen:
         print(f"\n{module.TITLE}", flush=True)
         for threads in arguments.threads:
-            for peer in (None,) if arguments.no_peers else module.PEERS:
+            peers = [peer for peer in module.PEERS if peer in (arguments.peers or known)]
+            for peer in [None] if arguments.no_peers else peers:
                 # Ours are bitwise the same for any number of threads.
                 errors = threads == arguments.threads[0]
                 try:

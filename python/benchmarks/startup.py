@@ -16,7 +16,7 @@ LIMIT_SECONDS = 0.1
 
 
 def rows(setting):
-    peer = setting.peer
+    peer = setting.against
     module = None if peer is None else "torch" if peer == "PyTorch" else "keras"
 
     def import_times():

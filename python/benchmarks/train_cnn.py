@@ -21,7 +21,7 @@ def rows(setting):
         def ours(model=model, x=x, y=y):
             return model.train_on_batch(x, y)
 
-        yield Row(f"batch {count}", ours, _peer(setting.peer, x, y), wanted=2.5, seconds=0.1)
+        yield Row(f"batch {count}", ours, _peer(setting.peer, x, y), wanted=2.5, turn=0.1)
 
 
 def _peer(peer, x, y):

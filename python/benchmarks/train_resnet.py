@@ -16,7 +16,7 @@ def rows(setting):
     x, y = batch(count, (32, 32, 3))
     model = our_model()
     theirs = None if setting.peer is None else torch_step(torch_model(), x, y)
-    yield Row(f"batch {count}", lambda: model.train_on_batch(x, y), theirs, wanted=2, seconds=0.1)
+    yield Row(f"batch {count}", lambda: model.train_on_batch(x, y), theirs, wanted=2, turn=0.1)
 
 
 def our_model():
