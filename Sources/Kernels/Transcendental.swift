@@ -107,10 +107,9 @@ extension KernelScalar {
     let inner = multiplyAdd(s, multiplyAdd(z, p, halfSquare), low)
     let finite = multiplyAdd(e, constant(ln2High), f - (halfSquare - inner))
     let y = select(u, greaterThan: Vector(repeating: Self.greatestFiniteMagnitude), u, else: finite)
-    // NaN is greater than nothing and takes the last branch.
-    let belowZero = Vector(repeating: -Self.leastNonzeroMagnitude)
+    // -∞ at zero, NaN below it; adding u keeps NaN.
     let special = select(
-      u, greaterThan: belowZero, Vector(repeating: -Self.infinity), else: Vector(repeating: Self.nan))
+      Vector.zero, greaterThan: u, Vector(repeating: Self.nan), else: Vector(repeating: -Self.infinity) + u)
     return select(u, greaterThan: Vector.zero, y, else: special)
   }
 

@@ -130,6 +130,11 @@ class Trace:
         }
         return results, values
 
+    @property
+    def assigned_variables(self) -> list:
+        """The variables that a run writes."""
+        return [variable for variable, _ in self._assigned.values()]
+
     def operation(self, name: str, inputs: tuple, attributes: dict) -> tuple:
         """Adds an operation on tensors of this trace and host arrays."""
         indices = tuple(x._index if type(x) is Tensor else self.constant(x)._index for x in inputs)

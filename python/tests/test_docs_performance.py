@@ -34,9 +34,10 @@ def test_the_table_of_fused_steps():
         plans((8, 8, 2), layers.Conv2D(4, 3), *normalized()),
         plans((6, 6, 6, 1), layers.Conv3D(4, 3, activation="relu")),
         plans((3,), layers.Dense(4, activation="relu"), layers.Dense(2)),
+        plans((3,), layers.Dense(4), *normalized(pooling=False)),
     ]
     steps = {step for kinds in found for names in kinds.values() for step in names}
-    assert len(named) == 9 and named <= steps
+    assert len(named) == 11 and named <= steps
 
 
 def test_what_is_said_not_to_be_fused():

@@ -35,3 +35,25 @@ def test_the_state_is_restored_after_an_error():
     with pytest.raises(ValueError):
         program(TINY[:4], np.array([9]))
     np.testing.assert_array_equal(TINY[:4] * np.float32(1), TINY[:4])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_of_zero_and_its_neighbours_in_programs(dtype):
+    least = np.finfo(dtype).smallest_normal
+    x = np.array([0.0, -0.0, -1.0, 1.0, 2.0, np.inf, -np.inf, np.nan, least, -least], dtype)
+    for name in (
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "exp",
+        "expm1",
+        "sqrt",
+        "rsqrt",
+        "reciprocal",
+        "tanh",
+        "sigmoid",
+        "erf",
+    ):
+        function = getattr(ops, name)
+        np.testing.assert_allclose(swiftbn.jit(function)(x), function(x), rtol=1e-6, err_msg=name)
