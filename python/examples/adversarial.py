@@ -9,7 +9,16 @@ that attacks its batch before it trains on it: attack and update are one program
 attacked is the one that will be used, with moving statistics. Writes demo-output/adversarial.png: accuracy against ε,
 and attacked digits.
 
-Measured: HEADER
+Measured on 10,000 digits of MNIST, 4 epochs and 5 of adversarial training with ε = 0.2; accuracy on test digits:
+
+                 ε = 0    0.1     0.2     0.3
+    plain, FGSM  97.3 %  61.4 %  15.6 %   3.9 %
+    plain, PGD   97.3 %  13.4 %   0.0 %   0.0 %
+    robust, FGSM 96.2 %  91.8 %  85.3 %  74.1 %
+    robust, PGD  96.2 %  91.2 %  81.2 %  15.6 %
+
+With --quick, on the package's digits and with ε = 0.1, PGD with it leaves 3.5 % plain and 52 % robust. Takes 60 s of
+processor time, 6 s with --quick.
 """
 
 import numpy as np

@@ -5,7 +5,9 @@
 The noise is drawn anew in every step by a layer, which is part of the compiled training step and does nothing in
 inference. Writes demo-output/denoising_autoencoder.png: digits, what noise made of them, and what the network did.
 
-Measured: HEADER
+Measured on 10,000 digits of MNIST, 5 epochs: the root mean square error of test digits falls from 0.40 to 0.09.
+With --quick, on the package's 1,437 digits and after 2 epochs, from 0.40 to 0.08. Takes 40 s of processor time, 4 s
+with --quick.
 """
 
 import numpy as np

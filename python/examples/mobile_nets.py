@@ -12,7 +12,11 @@ plain: the same number of channels by 3 × 3 convolutions.
 Writes demo-output/mobile_nets.png: test accuracy by epoch, and against weights and time. For inference
 `fold_batch_norm` makes the batch normalizations part of the convolutions.
 
-Measured: HEADER
+Measured on 10,000 digits of MNIST, 5 epochs: mobile recognizes 95.5 % of 2,000 test digits with 9,610 weights,
+efficient 97.0 % with 68,470, plain 95.3 % with 61,402; the folded nets' probabilities differ by at most 2e-6. Fewer
+weights are not less time in the same measure: a training step of efficient takes about three times that of plain, one
+of mobile somewhat less. With --quick, on 1,200 of the package's digits and after 3 epochs: 87 %, 93 %, 88 %. Takes 55
+s of processor time, 7 s with --quick.
 """
 
 import time
@@ -80,13 +84,13 @@ def make_model(kind: str):
 
 
 def seconds_per_step(model, x, y) -> float:
-    """Median time of a training step of 64 images."""
+    """The least time of a training step of 64 images, as other programs may be in the way of some."""
     times = []
-    for _ in range(12):
+    for _ in range(20):
         start = time.perf_counter()
         model.train_on_batch(x[:64], y[:64])
         times.append(time.perf_counter() - start)
-    return float(np.median(times))
+    return min(times)
 
 
 def draw(results, folder):

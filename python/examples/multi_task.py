@@ -7,7 +7,9 @@ first is a classification with several labels at once: ten sigmoids with binary 
 may be there. The second is a regression. Its loss is the square of a number up to 18, so a weight brings it to the size
 of the other's. Writes demo-output/multi_task.png: both results by epoch, and pictures with what the network says.
 
-Measured: HEADER
+Measured on 20,000 pictures of digits of MNIST, 5 epochs: all labels are right for 94 % of the test pictures (F₁ 0.975),
+the sum is off by 0.72 on average (by 3.36, were it constant). With --quick, on the package's digits: 73 % and 1.44.
+Takes 35 s of processor time, 4 s with --quick.
 """
 
 import numpy as np

@@ -5,7 +5,9 @@
 Shows a layer that draws random numbers, a loss that a layer adds to the model's (the KL divergence), and models that
 share layers. Writes demo-output/vae.png: where the test digits lie in the latent plane, and what the plane decodes to.
 
-Measured: HEADER
+Measured on 20,000 digits of MNIST, 15 epochs: the loss of test digits falls from 0.693 to 0.198 per pixel; of it the
+divergence is 0.007, or 5.2 nats per digit. With --quick, on the package's digits: 0.693 to 0.321. Takes 75 s of
+processor time, 4 s with --quick.
 """
 
 import numpy as np
