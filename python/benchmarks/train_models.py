@@ -5,6 +5,9 @@
 LSTM, GRU: examples/sequence_classifier.py on sequences of full length (28, 28), without masks, which PyTorch has not.
 dcgan: examples/dcgan.py, both networks. mobile, efficient, plain: examples/mobile_nets.py. All with Adam, and with what
 batch normalization does to its moving statistics.
+
+With 2 threads on a machine that others use too, set OMP_WAIT_POLICY=PASSIVE, or PyTorch's threads wait for each other
+in loops and its times mean nothing.
 """
 
 import argparse

@@ -14,9 +14,9 @@ Writes demo-output/mobile_nets.png: test accuracy by epoch, and against weights 
 
 Measured on 10,000 digits of MNIST, 5 epochs: mobile recognizes 95.5 % of 2,000 test digits with 9,610 weights,
 efficient 97.0 % with 68,470, plain 95.3 % with 61,402; the folded nets' probabilities differ by at most 2e-6. Fewer
-weights are not less time in the same measure: a training step of efficient takes about three times that of plain, one
-of mobile somewhat less. With --quick, on 1,200 of the package's digits and after 3 epochs: 87 %, 93 %, 88 %. Takes 55
-s of processor time, 7 s with --quick.
+weights are not less time in the same measure: taken in turn, a training step of efficient takes three to four times
+that of plain, one of mobile half to three quarters of it. With --quick, on 1,200 of the package's digits and after 3
+epochs: 87 %, 93 %, 88 %. Takes 55 s of processor time, 7 s with --quick.
 """
 
 import time
