@@ -1,8 +1,8 @@
 """Timing two sides against each other on a noisy machine: alternate them, compare medians of ratios.
 
-The sides run in processes of their own (`_side.py`), as in one they disturb each other: measured on the documents' CNN,
-PyTorch's training step has no page faults alone and 2,700 in a process in which ours has run, and takes 1.3 times as
-long.
+The sides run in processes of their own (`_side.py`), so that neither's memory and threads meet the other's. Some times
+differ from process to process: PyTorch's training step of the documents' CNN was measured with 0 to 5,000 page faults,
+and at 17 to 30 ms, in processes that did nothing else. So what has `PROCESSES` is measured in several.
 """
 
 import os
@@ -85,8 +85,8 @@ class Stopwatch:
 
 def alternate(
     ours: Stopwatch, peer: Stopwatch | None, *, rounds: int = 15, seconds: float = 0.03, budget: float = 10.0
-) -> Comparison:
-    """Times both sides in turn, `rounds` times, each turn long enough to last about `seconds`.
+) -> tuple[list[float], list[float]]:
+    """The seconds of a call of each side in each of `rounds` rounds of a turn each, which last about `seconds` each.
 
     The order within a round alternates. Calls that would take longer than `budget` seconds in all get fewer rounds.
     """
@@ -97,17 +97,17 @@ def alternate(
         repeats.append(max(1, round(seconds / single)))
         longest += max(seconds, 2 * single)
     rounds = max(min(rounds, 5), min(rounds, int(budget / longest)))
-    times: list[list[float]] = [[] for _ in sides]
+    times: tuple[list[float], list[float]] = ([], [])
     for number in range(rounds):
         order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
         for index in order:
             times[index].append(sides[index].seconds(repeats[index]))
-    return from_rounds(times[0], times[1] if peer is not None else [])
+    return times
 
 
 def compare(ours: Callable[[], object], peer: Callable[[], object], *, rounds: int = 21, seconds: float = 0.05):
     """`alternate` for two functions of this process that keep no memory between calls."""
-    return alternate(Stopwatch(ours), Stopwatch(peer), rounds=rounds, seconds=seconds)
+    return from_rounds(*alternate(Stopwatch(ours), Stopwatch(peer), rounds=rounds, seconds=seconds))
 
 
 def from_rounds(ours: list[float], peer: list[float]) -> Comparison:

@@ -5,7 +5,8 @@ A module of rows defines
 * `TITLE`: one line on what is measured,
 * `PEERS`: names of the peers,
 * `rows(setting)`: a generator of `Row`, which imports a peer only if `setting.peer` names it, and
-* `MEANS` (optional): the wanted geometric mean over the rows of each `part`.
+* `MEANS` (optional): the wanted geometric mean over the rows of each `part`, and
+* `PROCESSES` (optional): in how many pairs of processes all rows are measured, 1 without it.
 
 `rows` runs once in a process that measures ours, and once in one that measures the peer, where ours is not called.
 """

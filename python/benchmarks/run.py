@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import _report
-from _interleave import Comparison, alternate
+from _interleave import Comparison, alternate, from_rounds
 from _side import Side
 
 HERE = Path(__file__).parent
@@ -36,11 +36,37 @@ def modules() -> list:
 
 
 def measure(module, peer, threads, *, quick, errors):
-    """Yields rows as they are measured.
+    """Yields rows as they are measured, in the last of the module's processes.
 
     Raises:
         RuntimeError: a process failed; the text ends with what it wrote last.
     """
+    rounds: dict[str, tuple[list, list]] = {}
+    processes = 1 if quick else getattr(module, "PROCESSES", 1)
+    for number in range(processes):
+        is_last = number == processes - 1
+        for row, sides in _rows_of_both(module, peer, threads, quick):
+            turn, scale, measured = row.pop("turn"), row.pop("scale"), row.pop("measured")
+            if measured is None:
+                timing = {"rounds": 3, "seconds": 0.001} if quick else {"seconds": turn, "rounds": 15 // processes}
+                all_rounds = rounds.setdefault(row["name"], ([], []))
+                for times, more in zip(all_rounds, alternate(sides[0], *sides[1:] or [None], **timing), strict=True):
+                    times += more
+                result = from_rounds(*all_rounds)
+            else:
+                result = Comparison(**measured)
+            if not is_last:
+                continue
+            ratios = {name: getattr(result, name) for name in ("ratio", "low", "high", "best")}
+            ratios = {name: value if value is None else value * scale for name, value in ratios.items()}
+            found = [side.error() for side in sides] if errors and measured is None else []
+            found += [None] * (2 - len(found))
+            times = {"ours": result.ours, "theirs": result.peer, "our_error": found[0], "their_error": found[1]}
+            yield {"module": module.__name__, "peer": peer, "threads": threads, **row, **ratios, **times}
+
+
+def _rows_of_both(module, peer, threads, quick):
+    """Each row, and the processes of one or both sides, which stand at it."""
     names = ["ours"] if peer is None else ["ours", "theirs"]
     sides = [Side(module.__name__, threads, name, peer, quick) for name in names]
     try:
@@ -50,18 +76,7 @@ def measure(module, peer, threads, *, quick, errors):
                 raise RuntimeError(f"the sides have different rows: {row}, {others}")
             if row is None:
                 return
-            turn, scale, measured = row.pop("turn"), row.pop("scale"), row.pop("measured")
-            if measured is None:
-                timing = {"rounds": 3, "seconds": 0.001} if quick else {"seconds": turn}
-                result = alternate(sides[0], sides[1] if peer else None, **timing)
-            else:
-                result = Comparison(**measured)
-            ratios = {name: getattr(result, name) for name in ("ratio", "low", "high", "best")}
-            ratios = {name: value if value is None else value * scale for name, value in ratios.items()}
-            found = [side.error() for side in sides] if errors and measured is None else []
-            found += [None] * (2 - len(found))
-            times = {"ours": result.ours, "theirs": result.peer, "our_error": found[0], "their_error": found[1]}
-            yield {"module": module.__name__, "peer": peer, "threads": threads, **row, **ratios, **times}
+            yield row, sides
     finally:
         for side in sides:
             side.close()

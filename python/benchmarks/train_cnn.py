@@ -9,6 +9,7 @@ from _rows import Row
 
 TITLE = "training step of the documents' CNN, Adam"
 PEERS = ("PyTorch", "PyTorch compiled", "Keras on TensorFlow", "Keras on JAX")
+PROCESSES = 3
 
 
 def rows(setting):

@@ -5,6 +5,7 @@ from _rows import Row
 
 TITLE = "training step of ResNet-20 on 32x32x3, Adam"
 PEERS = ("PyTorch",)
+PROCESSES = 3
 
 # Three stages of three blocks, each of two 3x3 convolutions.
 STAGES = ((16, 1), (32, 2), (64, 2))

@@ -59,7 +59,7 @@ def test_ratios_are_medians_of_rounds(modules):
 def test_sides_that_clock_themselves(modules):
     interleave, _ = modules
     ours, theirs = (interleave.Stopwatch(interleave.Clocked(lambda s=s: s)) for s in (0.25, 0.5))
-    result = interleave.alternate(ours, theirs, rounds=5, seconds=0.001)
+    result = interleave.from_rounds(*interleave.alternate(ours, theirs, rounds=5, seconds=0.001))
     assert result.ratio == 2.0 and result.ours == 0.25
 
 
