@@ -10,6 +10,7 @@ from _rows import Row
 
 TITLE = "functional batch normalization"
 PEERS = ("PyTorch", "JAX")
+PROCESSES = 3
 MEANS = {"forward": 3, "forward + backward": 2.5, "inference": 1.5}
 
 DENSE = [(32, 10), (64, 128), (1024, 1024)]

@@ -11,6 +11,7 @@ from _rows import Row, worst_error
 
 TITLE = "batch normalization, ReLU and 2x2 max pooling, fused"
 PEERS = ("PyTorch",)
+PROCESSES = 3
 
 SHAPES = [(64, 26, 26, 32), (64, 10, 10, 64), (16, 112, 112, 64)]
 EPSILON = 1e-3

@@ -21,6 +21,7 @@ from _rows import Row, worst_error
 
 TITLE = "inference of the documents' CNN"
 PEERS = ("ONNX Runtime", "PyTorch", "PyTorch compiled", "Keras on JAX")
+PROCESSES = 3
 
 
 def rows(setting):
