@@ -6,14 +6,19 @@ from pathlib import Path
 from _interleave import format_seconds
 
 
+def is_disturbed(row: dict) -> bool:
+    """Whether the quartiles are so far apart that the row says more of the machine's load than of the sides."""
+    return row["low"] is not None and row["high"] > 2 * row["low"]
+
+
 def is_reached(row: dict) -> bool | None:
-    """Whether a row has what is wanted of it; None where nothing is, or nothing was compared.
+    """Whether a row has what is wanted of it; None where nothing is, or nothing was compared, or it was disturbed.
 
     Both the median and the best rounds have to: the load of other processes may not decide it.
     """
     if row["limit"] is not None:
         return row["ours"] <= row["limit"]
-    if row["wanted"] is None or row["ratio"] is None:
+    if row["wanted"] is None or row["ratio"] is None or is_disturbed(row):
         return None
     return min(row["ratio"], row["best"]) >= row["wanted"]
 
@@ -34,7 +39,7 @@ def line(row: dict) -> str:
         text += f" against {row['their_error']:.1e}" if row["their_error"] is not None else ""
     if is_reached(row) is False:
         text += f"  BELOW {_goal(row)}"
-    return text
+    return text + ("  disturbed" if is_disturbed(row) else "")
 
 
 def geometric_means(rows: list, module) -> list:
@@ -43,7 +48,9 @@ def geometric_means(rows: list, module) -> list:
     for part, wanted in getattr(module, "MEANS", {}).items():
         own = [r for r in rows if r["module"] == module.__name__ and r["part"] == part and r["ratio"] is not None]
         for peer, threads in dict.fromkeys((r["peer"], r["threads"]) for r in own):
-            same = [r for r in own if (r["peer"], r["threads"]) == (peer, threads)]
+            same = [r for r in own if (r["peer"], r["threads"]) == (peer, threads) and not is_disturbed(r)]
+            if not same:
+                continue
             entry = dict.fromkeys(own[0])
             entry |= {key: _geometric_mean([r[key] for r in same]) for key in ("ratio", "best")}
             entry |= {"module": module.__name__, "name": f"{part}, geometric mean of {len(same)}", "peer": peer}
@@ -65,7 +72,8 @@ def markdown(record: dict, titles: dict) -> str:
         "Medians of ratios from interleaved runs, in brackets their quartiles and the ratio of the best rounds, which",
         "the load of the machine disturbs least; bold is where one of both is below what is wanted. On one thread the",
         "process has one processor, and its time there counts. Errors (ours / theirs) are the worst against a float64",
-        "reference, relative to the largest value.",
+        "reference, relative to the largest value. Rows whose quartiles are more than a factor of 2 apart were disturbed",
+        "and are no evidence.",
         "",
         f"{machine['processors']} processors of {machine['processor']}, load {machine['load_before']:.1f} before and "
         f"{machine['load_after']:.1f} after; {versions}.",
@@ -170,6 +178,8 @@ def _cell(row: dict) -> str:
     text = f"**{text}**" if is_reached(row) is False else text
     if row["low"] is not None:
         text += f" ({_number(row['low'], row)}–{_number(row['high'], row)}; {_number(row['best'], row)})"
+    if is_disturbed(row):
+        text = f"disturbed: {text}"
     return text
 
 

@@ -105,6 +105,18 @@ def machine() -> dict:
     }
 
 
+def write(record: dict, titles: dict, output: Path, *, with_picture: bool) -> list[Path]:
+    """The files of the results so far."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    table, picture = output.with_suffix(".md"), output.with_suffix(".png")
+    output.write_text(json.dumps({**record, "titles": titles}, indent=1))
+    table.write_text(_report.markdown(record, titles))
+    if not with_picture:
+        return [output, table]
+    _report.draw(record, titles, picture)
+    return [output, table, picture]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="modules, with commas between")
@@ -127,6 +139,7 @@ def main() -> int:
 
     start = time.time()
     record = {"machine": machine(), "rows": [], "means": [], "failures": []}
+    titles = {module.__name__: module.TITLE for module in chosen}
     for module in chosen:
         print(f"\n{module.TITLE}", flush=True)
         for threads in arguments.threads:
@@ -146,19 +159,16 @@ def main() -> int:
         record["means"] += means
         for mean in means:
             print(_report.line(mean), flush=True)
-    record["seconds"] = time.time() - start
-    record["machine"]["load_after"] = os.getloadavg()[0]
-
-    titles = {module.__name__: module.TITLE for module in chosen}
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps({**record, "titles": titles}, indent=1))
-    arguments.output.with_suffix(".md").write_text(_report.markdown(record, titles))
-    written = [arguments.output, arguments.output.with_suffix(".md")]
-    if not arguments.no_peers:
-        _report.draw(record, titles, arguments.output.with_suffix(".png"))
-        written.append(arguments.output.with_suffix(".png"))
-    missed = sum(_report.is_reached(row) is False for row in record["rows"] + record["means"])
-    print(f"\n{len(record['rows'])} rows in {record['seconds']:.0f} s, {missed} below what is wanted; wrote", *written)
+        record["seconds"] = time.time() - start
+        record["machine"]["load_after"] = os.getloadavg()[0]
+        # After each module, so that a run that is ended leaves what it has.
+        written = write(record, titles, arguments.output, with_picture=not arguments.no_peers)
+    found = record["rows"] + record["means"]
+    missed = sum(_report.is_reached(row) is False for row in found)
+    disturbed = sum(map(_report.is_disturbed, found))
+    print(f"\n{len(record['rows'])} rows in {record['seconds']:.0f} s, {missed} below what is wanted")
+    print(f"{disturbed} disturbed by the load of the machine" if disturbed else "none disturbed")
+    print("wrote", *written)
     return 1 if record["failures"] else 0
 
 

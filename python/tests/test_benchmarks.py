@@ -65,12 +65,13 @@ def test_sides_that_clock_themselves(modules):
 
 def test_what_is_reached(modules):
     _, report = modules
-    row = {"limit": None, "wanted": 2.0, "ratio": 1.9, "best": 2.1, "ours": 0.1}
+    row = {"limit": None, "wanted": 2.0, "ratio": 1.9, "best": 2.1, "ours": 0.1, "low": 1.5, "high": 2.5}
     assert report.is_reached(row) is False
     assert report.is_reached(row | {"ratio": 2.0}) is True
     assert report.is_reached(row | {"ratio": 2.0, "best": 1.9}) is False
     assert report.is_reached(row | {"wanted": None}) is None
     assert report.is_reached(row | {"limit": 0.05}) is False
+    assert report.is_reached(row | {"high": 3.1}) is None and report.is_disturbed(row | {"high": 3.1})
 
 
 def test_picture(modules, tmp_path):
