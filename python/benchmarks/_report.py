@@ -72,8 +72,8 @@ def markdown(record: dict, titles: dict) -> str:
         "Medians of ratios from interleaved runs, in brackets their quartiles and the ratio of the best rounds, which",
         "the load of the machine disturbs least; bold is where one of both is below what is wanted. On one thread the",
         "process has one processor, and its time there counts. Errors (ours / theirs) are the worst against a float64",
-        "reference, relative to the largest value. Rows whose quartiles are more than a factor of 2 apart were disturbed",
-        "and are no evidence.",
+        "reference, relative to the largest value. Rows whose quartiles are more than a factor of 2 apart were",
+        "disturbed and are no evidence.",
         "",
         f"{machine['processors']} processors of {machine['processor']}, load {machine['load_before']:.1f} before and "
         f"{machine['load_after']:.1f} after; {versions}.",
