@@ -6,14 +6,11 @@ from swiftbn._version import __version__
 
 _native = _load()
 
-from swiftbn import activations, initializers, layers, losses, metrics, models, ops, optimizers, random  # noqa: E402
+from swiftbn import activations, initializers, layers, models, ops, random  # noqa: E402
 from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
 from swiftbn.initializers import Initializer  # noqa: E402
 from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
-from swiftbn.losses import Loss  # noqa: E402
-from swiftbn.metrics import Metric  # noqa: E402
 from swiftbn.models import Model, Sequential  # noqa: E402
-from swiftbn.optimizers import Optimizer  # noqa: E402
 from swiftbn.tensor import KerasTensor, Tensor  # noqa: E402
 from swiftbn.variable import Variable  # noqa: E402
 
@@ -23,6 +20,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "batch_norm": "batch_norm_report fold_batch_norm",
         "compiled_function": "jit",
         "gradient_tape": "GradientTape",
+        "losses": "Loss",
+        "metrics": "Metric",
+        "optimizers": "Optimizer",
         "profiling": "profile",
         "regularizers": "Regularizer",
         "transforms": "grad value_and_grad",
