@@ -47,6 +47,8 @@ def test_every_layout_is_exact(case, axis):
 @pytest.mark.parametrize("case", CASES)
 def test_no_peer_is_nearer_to_the_truth(case, peer):
     pytest.importorskip(peer)
+    if peer == "tensorflow" and pytest.importorskip("keras").backend.backend() != peer:
+        pytest.skip("Keras computes with another backend")
     ours, theirs = exactness.measure("swiftbn", CASES[case]), exactness.measure(peer, CASES[case])
     assert ours["variance"] <= max(theirs["variance"], 8)
     for name in ("y", "dx"):

@@ -33,6 +33,7 @@ KERAS_CASES = {
 }
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the tape is TensorFlow's")
 @pytest.mark.parametrize("case", KERAS_CASES)
 def test_keras(case):
     import tensorflow as tf

@@ -83,7 +83,9 @@ def trained(k, make, optimizer, epochs=2):
 
 
 def values(variables):
-    return [np.array(v.numpy()) for v in variables]
+    """Arrays; integers as int64, for Keras counts steps with 32 bits on JAX."""
+    arrays = [np.array(v.numpy()) for v in variables]
+    return [a.astype("int64") if a.dtype.kind == "i" else a for a in arrays]
 
 
 def assert_goes_on(source, target):
