@@ -163,6 +163,8 @@ def test_signature(path):
 @pytest.mark.parametrize("path", [*MISSING, *DIFFERENT])
 def test_the_tables_are_needed(path):
     """An entry that no longer holds, or names nothing, has to go."""
+    if path in ("Optimizer", "optimizers.Optimizer") and keras.backend.backend() == "jax":
+        pytest.skip("Keras hides the parameters on its other backends")
     pairs = [pair for other, pair in PAIRS.items() if path in keys(other)]
     assert pairs and any(parameters(mine) != parameters(theirs) for mine, theirs in pairs)
     for name in MISSING.get(path, ("",))[0].split():
