@@ -268,6 +268,11 @@ def test_callbacks_know_the_direction(metric, rises):
     assert stopping.improves(1.0, 0.5) is rises and stopping.improves(0.5, 1.0) is not rises
 
 
+def test_means_of_losses_fall():
+    for fn, direction in ((losses.huber, "down"), (losses.Dice(), "down"), (lambda y, p: y - p, None), (abs, None)):
+        assert metrics.MeanMetricWrapper(fn)._direction == direction
+
+
 def test_metrics_are_saved_with_a_model(tmp_path):
     model = swiftbn.Sequential([swiftbn.Input((4,)), swiftbn.layers.Dense(3, "softmax")])
     chosen = [

@@ -59,6 +59,12 @@ _TABLE = _registry.Members(
 )
 
 
+def is_own(function) -> bool:
+    """Whether it is one of the functions of this package."""
+    name = getattr(function, "__name__", None)
+    return name in _FUNCTIONS and _TABLE[name] is function
+
+
 def get(identifier):
     """The loss of a name, configuration, function or object; None for None.
 

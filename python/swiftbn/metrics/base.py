@@ -189,7 +189,7 @@ class MeanMetricWrapper(Mean):
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
-        if self._direction is None and (isinstance(fn, losses.Loss) or fn in losses._FUNCTIONS):
+        if self._direction is None and (isinstance(fn, losses.Loss) or losses.is_own(fn)):
             self._direction = "down"
 
     def update_state(self, y_true, y_pred, sample_weight=None):
