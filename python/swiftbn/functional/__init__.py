@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "_group_norm": "group_norm group_norm_backward instance_norm instance_norm_backward",
         "_layer_norm": "layer_norm layer_norm_backward",
         "_rms_norm": "rms_norm rms_norm_backward",
+        "_unit_norm": "unit_norm unit_norm_backward",
     },
 )
