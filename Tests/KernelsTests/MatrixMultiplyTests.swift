@@ -25,12 +25,30 @@ struct MatrixMultiplyTests {
     (1, 1, 1), (1, 1, 0), (3, 4, 0), (1, 33, 7), (2, 31, 5), (5, 32, 16), (6, 64, 17), (7, 65, 31), (8, 15, 33),
     (11, 16, 64), (12, 17, 3), (13, 63, 9), (14, 2, 100), (15, 3, 2), (28, 48, 50), (29, 47, 51), (100, 10, 257),
     (64, 128, 520), (3, 300, 1_030), (257, 7, 129), (1, 1_000, 40), (300, 1, 40), (1, 1, 3_000), (40, 129, 513),
+    // Few rows and whole vectors of columns: B is read where it lies.
+    (1, 128, 1_600), (2, 176, 300), (6, 48, 700), (4, 16, 520), (5, 112, 257), (3, 2_048, 64),
   ]
 
   @Test(arguments: [(false, false), (true, false), (false, true), (true, true)])
   func matchesReference(_ transposed: (a: Bool, b: Bool)) {
     check(Float.self, transposed.a, transposed.b)
     check(Double.self, transposed.a, transposed.b)
+  }
+
+  /// A row of the result is the same however many rows there are.
+  @Test func rowsDoNotDependOnEachOther() {
+    let (n, k) = (176, 600)
+    var random = Seeded(8)
+    let (a, b, bias): ([Float], [Float], [Float]) = (random.array(20 * k), random.array(k * n), random.array(n))
+    func product(_ m: Int) -> [Float] {
+      var c = [Float](repeating: 0, count: m * n)
+      matrixMultiply(
+        a, b, &c, m: m, n: n, k: k, transposeA: false, transposeB: false, bias: bias, activation: .relu,
+        accumulate: false)
+      return c
+    }
+    let many = product(20)
+    for m in 1...8 { #expect(product(m) == Array(many.prefix(m * n)), "\(m) rows") }
   }
 
   private func check<T: KernelScalar>(_: T.Type, _ transposeA: Bool, _ transposeB: Bool) {

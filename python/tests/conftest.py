@@ -6,6 +6,9 @@ import pytest
 
 import swiftbn
 
+# PyTorch's optimizers import triton, which aborts the process when TensorFlow has been loaded into it. Nothing here needs it.
+sys.modules.setdefault("triton", None)
+
 
 @pytest.fixture(autouse=True)
 def seeded():

@@ -4,6 +4,8 @@ import Parallel
 private let panelDepth = 256
 /// Rows of C that one chunk computes.
 private let rowsPerChunk = 156
+/// With so few rows of C every element of B is used so rarely that it is read where it lies.
+private let fewRows = 6
 
 /// C = op(A)·op(B) (+ C) (+ bias), then the activation.
 ///
@@ -21,6 +23,16 @@ public func matrixMultiply<T: KernelScalar>(
   let product = Product(
     a: a, b: b, c: c, m: m, n: n, k: k, aRow: transposeA ? 1 : k, aStep: transposeA ? m : 1,
     transposeB: transposeB, bias: bias, relu: activation == .relu, accumulate: accumulate)
+  let lanes = T.Vector.scalarCount
+  if m <= fewRows && !transposeB && n % lanes == 0 && k > 0 {
+    let strips = (n &+ 4 &* lanes &- 1) / (4 &* lanes)
+    parallel(n &* k < 1 << 17 ? 1 : strips, (product, strips)) { context, chunk in
+      let (product, strips) = context
+      let isWhole = product.n &* product.k < 1 << 17
+      for strip in isWhole ? 0..<strips : chunk..<chunk &+ 1 { product.direct(strip &* 4 &* T.Vector.scalarCount) }
+    }
+    return
+  }
   let panels = (n &+ width &- 1) / width
   let bands = (m &+ rowsPerChunk &- 1) / rowsPerChunk
   parallel(panels &* bands, scratchBytes: panelDepth &* width &* MemoryLayout<T>.stride, (product, panels)) {
@@ -70,6 +82,38 @@ private struct Product<T: KernelScalar> {
       }
       depth &+= length
     } while depth < k
+  }
+
+  /// All rows times up to four vectors of columns of B itself.
+  @inline(__always)
+  func direct(_ column: Int) {
+    let lanes = T.Vector.scalarCount
+    var column = column
+    let end = Swift.min(n, column &+ 4 &* lanes)
+    if end &- column == 4 &* lanes { return direct(Strip4<T>.self, column) }
+    while column &+ 2 &* lanes <= end {
+      direct(Strip2<T>.self, column)
+      column &+= 2 &* lanes
+    }
+    if column < end { direct(Strip1<T>.self, column) }
+  }
+
+  /// In blocks of the same depth as in `band`, so that a row's result does not depend on how many rows there are.
+  @inline(__always)
+  private func direct<S: Strip>(_: S.Type, _ column: Int) where S.T == T {
+    var depth = 0
+    while depth < k {
+      let length = Swift.min(panelDepth, k &- depth)
+      let isLast = depth &+ length == k
+      let runs = Runs(
+        a: a + depth &* aStep, b: b + (depth &* n &+ column), length: length, step: aStep, rowStep: aRow, bStep: n,
+        count: 1, aJump: 0, bJump: 0)
+      let epilogue = Epilogue<S>(
+        columns: S.vectorCount &* T.Vector.scalarCount, accumulates: accumulate || depth > 0,
+        bias: isLast ? bias.map { $0 + column } : nil, relu: isLast && relu)
+      stripRows(S.self, rows: m, runs, c + column, n, epilogue)
+      depth &+= length
+    }
   }
 
   /// Copies columns of op(B) to a contiguous panel, padded with zeros to whole vectors.
