@@ -6,7 +6,7 @@ import pytest
 
 import swiftbn
 
-# PyTorch's optimizers import triton, which aborts the process when TensorFlow has been loaded into it. Nothing here needs it.
+# PyTorch's optimizers import triton, which aborts the process when TensorFlow has been loaded into it; none is needed.
 sys.modules.setdefault("triton", None)
 
 
