@@ -7,7 +7,7 @@ import numpy as np
 
 from swiftbn.functional import _arguments as check
 from swiftbn.functional._half import accepts_half
-from swiftbn.functional._statistics import affine, run, sum_to
+from swiftbn.functional._statistics import affine, other_extents, run, sum_to
 
 
 @accepts_half
@@ -36,7 +36,7 @@ def rms_norm(x, gamma, *, axis=-1, epsilon=1e-6):
     gamma = check.parameter(call, "gamma", gamma, x, axes)
     epsilon = np.asarray(check.positive(call, epsilon), x.dtype)
     inverse = run("rsqrt", run("add", run("mean", run("square", x), axes=axes, keepdims=True), epsilon))
-    return affine(run("multiply", x, inverse), gamma, None), inverse.reshape(_others(x, axes))
+    return affine(run("multiply", x, inverse), gamma, None), inverse.reshape(other_extents(x, axes))
 
 
 @accepts_half
@@ -62,14 +62,10 @@ def rms_norm_backward(dy, x, gamma, inv_rms, *, axis=-1):
     dy = check.like(call, "dy", dy, x, x.shape, " as x has")
     axes = check.axes(call, axis, x.ndim)
     gamma = check.parameter(call, "gamma", gamma, x, axes)
-    inverse = check.like(call, "inv_rms", inv_rms, x, _others(x, axes), ", the extents of x on the other axes")
+    inverse = check.like(call, "inv_rms", inv_rms, x, other_extents(x, axes), ", the extents of x on the other axes")
     inverse = inverse.reshape([1 if i in axes else extent for i, extent in enumerate(x.shape)])
     normalized = run("multiply", x, inverse)
     g = affine(dy, gamma, None)
     common = run("mean", run("multiply", g, normalized), axes=axes, keepdims=True)
     dx = run("multiply", inverse, run("subtract", g, run("multiply", normalized, common)))
     return dx, sum_to(run("multiply", dy, normalized), axes)
-
-
-def _others(x, axes: tuple) -> tuple:
-    return tuple(extent for i, extent in enumerate(x.shape) if i not in axes)

@@ -78,3 +78,8 @@ def sum_to(x, axes: tuple):
     """The sum over all axes but these."""
     others = tuple(i for i in range(x.ndim) if i not in axes)
     return run("sum", x, axes=others, keepdims=False) if others else x.copy()
+
+
+def other_extents(x, axes: tuple) -> tuple:
+    """The extents of x on all axes but these."""
+    return tuple(extent for i, extent in enumerate(x.shape) if i not in axes)

@@ -4,7 +4,7 @@ import numpy as np
 
 from swiftbn.functional import _arguments as check
 from swiftbn.functional._half import accepts_half
-from swiftbn.functional._statistics import run
+from swiftbn.functional._statistics import other_extents, run
 
 
 @accepts_half
@@ -31,7 +31,7 @@ def unit_norm(x, *, axis=-1, epsilon=1e-24):
     smallest = np.asarray(check.positive(call, epsilon), x.dtype)
     squares = run("sum", run("square", x), axes=axes, keepdims=True)
     inverse = run("rsqrt", run("maximum", squares, smallest))
-    return run("multiply", x, inverse), inverse.reshape(_others(x, axes))
+    return run("multiply", x, inverse), inverse.reshape(other_extents(x, axes))
 
 
 @accepts_half
@@ -56,7 +56,9 @@ def unit_norm_backward(dy, x, inv_length, *, axis=-1, epsilon=1e-24):
     x = check.source(call, x, 1)
     dy = check.like(call, "dy", dy, x, x.shape, " as x has")
     axes = check.axes(call, axis, x.ndim)
-    inverse = check.like(call, "inv_length", inv_length, x, _others(x, axes), ", the extents of x on the other axes")
+    inverse = check.like(
+        call, "inv_length", inv_length, x, other_extents(x, axes), ", the extents of x on the other axes"
+    )
     inverse = inverse.reshape([1 if i in axes else extent for i, extent in enumerate(x.shape)])
     smallest = np.asarray(check.positive(call, epsilon), x.dtype)
     is_long = run("greater_equal", run("sum", run("square", x), axes=axes, keepdims=True), smallest)
@@ -64,7 +66,3 @@ def unit_norm_backward(dy, x, inv_length, *, axis=-1, epsilon=1e-24):
     along = run("sum", run("multiply", dy, normalized), axes=axes, keepdims=True)
     along = run("where", is_long, along, np.zeros_like(along))
     return run("multiply", inverse, run("subtract", dy, run("multiply", normalized, along)))
-
-
-def _others(x, axes: tuple) -> tuple:
-    return tuple(extent for i, extent in enumerate(x.shape) if i not in axes)
