@@ -10,7 +10,7 @@ import numpy as np
 
 from swiftbn import tree
 from swiftbn.config import floatx
-from swiftbn.dtypes import to_host_array
+from swiftbn.dtypes import is_plain, to_host_array
 from swiftbn.tensor import Tensor, is_symbolic
 from swiftbn.trace import Trace, current_trace
 from swiftbn.variable import Variable
@@ -71,20 +71,32 @@ class _CompiledFunction:
         self._entries: dict = {}
 
     def __call__(self, args: tuple, kwargs: dict):
-        if current_trace() is not None or is_symbolic((args, kwargs)):
+        is_plain_call = not kwargs and not self._static_positions and all(map(is_plain, args))
+        if current_trace() is not None or not is_plain_call and is_symbolic((args, kwargs)):
             return self._f(*args, **kwargs)
+        if is_plain_call:
+            # A short way for arrays alone, since small programs take no longer than the long one.
+            arrays, key = args, (floatx(), *[(array.shape, array.dtype) for array in args])
+        else:
+            arrays, key = self._described(args, kwargs)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = self._trace(args, kwargs, arrays)
+        found = entry.program.run(tuple(arrays))
+        if isinstance(entry.result, Tensor):
+            return found[0]
+        computed = dict(zip(map(id, entry.outputs), found, strict=True))
+        return tree.map_structure(lambda leaf: _result(leaf, computed), entry.result)
+
+    def _described(self, args: tuple, kwargs: dict) -> tuple[list, tuple]:
+        """The arrays among the arguments, in the order in which the tree is walked, and the key of their program."""
         arrays: list[np.ndarray] = []
         key = [floatx()]
         for position, value in enumerate(args):
             key.append(self._describe(value, position in self._static_positions, f"argument {position}", arrays))
         for name in sorted(kwargs):
             key.append((name, self._describe(kwargs[name], name in self._static_names, name, arrays)))
-        key = tuple(key)
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = self._entries[key] = self._trace(args, kwargs, arrays)
-        computed = dict(zip(map(id, entry.outputs), entry.program.run(tuple(arrays)), strict=True))
-        return tree.map_structure(lambda leaf: _result(leaf, computed), entry.result)
+        return arrays, tuple(key)
 
     def _describe(self, value, is_static: bool, name: str, arrays: list):
         """What of an argument decides about the program; its arrays are appended to the list."""
@@ -97,7 +109,7 @@ class _CompiledFunction:
         if not is_static and _is_array(value):
             array = to_host_array(value)
             arrays.append(array)
-            return array.shape, array.dtype.name
+            return array.shape, array.dtype
         try:
             hash(value)
         except TypeError:

@@ -22,6 +22,8 @@ _WIDENED = {
     "longdouble": "float64",
     "float128": "float64",
 }
+# Of NumPy itself and in the byte order of this machine.
+_PLAIN_DTYPES = frozenset(np.dtype(name) for name in SUPPORTED_DTYPES if name != "bfloat16")
 
 
 def standardize_dtype(dtype) -> str:
@@ -85,6 +87,11 @@ def result_dtype(*dtypes: str) -> str:
     return "int32" if "int32" in kinds else "uint8"
 
 
+def is_plain(x) -> bool:
+    """Whether x is a C-contiguous NumPy array of a supported dtype, which `to_host_array` returns as it is."""
+    return type(x) is np.ndarray and x.dtype in _PLAIN_DTYPES and x.flags.c_contiguous
+
+
 def to_host_array(x, dtype: str | None = None) -> np.ndarray:
     """A C-contiguous NumPy array of a supported dtype; copies only when it has to.
 
@@ -94,6 +101,8 @@ def to_host_array(x, dtype: str | None = None) -> np.ndarray:
     Raises:
         TypeError: complex, object, string or ragged data.
     """
+    if dtype is None and is_plain(x):
+        return x
     is_typed = isinstance(x, (np.ndarray, np.generic)) or hasattr(x, "__array__")
     try:
         array = np.asarray(x)

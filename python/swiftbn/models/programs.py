@@ -26,17 +26,16 @@ class Programs(Steps):
         if is_custom:
             # What the step calls, and with what, is its own affair; it is seen when the step is traced.
             return data
-        wanted = iter(self._input_dtypes(len(tree.flatten(data.x))))
-
-        def symbolic(array):
-            dtype = next(wanted) or (floatx() if array.dtype.kind == "f" else array.dtype.name)
-            return KerasTensor((None, *array.shape[1:]), dtype)
-
-        x = tree.map_structure(symbolic, data.x)
-        key = ("outputs", *((t.shape, t.dtype) for t in tree.flatten(x)))
-        if key not in self._programs:
-            self._programs[key] = self._symbolic_outputs(x)
-        outputs = self._programs[key]
+        arrays = tree.flatten(data.x)
+        dtypes = tuple(
+            wanted or (floatx() if array.dtype.kind == "f" else array.dtype.name)
+            for wanted, array in zip(self._input_dtypes(len(arrays)), arrays, strict=True)
+        )
+        key = ("outputs", dtypes, *[array.shape[1:] for array in arrays])
+        outputs = self._programs.get(key)
+        if outputs is None:
+            inputs = [KerasTensor((None, *a.shape[1:]), dtype) for a, dtype in zip(arrays, dtypes, strict=True)]
+            outputs = self._programs[key] = self._symbolic_outputs(tree.pack_as(data.x, inputs))
         if kind == "predict" or data.y is None:
             return data
         names = self._output_names(outputs)
