@@ -40,7 +40,7 @@ var targets: [Target] = [
   .target(name: "Parallel", dependencies: ["CIntrinsics"], swiftSettings: common),
   .target(name: "Kernels", dependencies: ["Parallel", "CIntrinsics"], swiftSettings: kernel),
   .target(name: "Graph", dependencies: ["Tensor"], swiftSettings: common),
-  .target(name: "Compiler", dependencies: ["Graph", "Kernels", "Tensor"], swiftSettings: common),
+  .target(name: "Compiler", dependencies: ["Graph", "Kernels", "Parallel", "Tensor"], swiftSettings: common),
   .target(
     name: "Runtime", dependencies: ["Compiler", "Kernels", "Parallel", "Tensor"],
     swiftSettings: common),

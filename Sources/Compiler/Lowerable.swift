@@ -81,7 +81,8 @@ struct Instruction {
 
 /// What the passes work on: the live part of a graph with all shapes known.
 struct Draft {
-  let graph: Graph
+  /// Where the values that no instruction makes come from.
+  let sources: [(value: Int, place: Place)]
   var types: [TensorType]
   var instructions: [Instruction]
   var outputs: [Int]

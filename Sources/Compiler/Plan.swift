@@ -19,6 +19,8 @@ public final class Plan {
   /// Inputs that a run does not read from the caller but from `stagingPointer(input:)`, where they have been put.
   public let staged: [Bool]
   public let arenaBytes: Int
+  /// Threads that the plan has memory for; with more it should be compiled anew.
+  public let threadLimit: Int
 
   private let arena: Storage
   private let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
@@ -36,8 +38,12 @@ public final class Plan {
   public init(_ graph: Graph, outputs: [Value], inputTypes: [TensorType], staged: [Bool]) throws {
     var draft = try Draft(graph, outputs: outputs, inputTypes: inputTypes)
     draft.fuse()
+    try draft.keepWeights()
     draft.scheduleChecks()
-    let placement = Placement(&draft, staged: staged)
+    try draft.blockRows()
+    threadLimit = draft.instructions.compactMap { ($0.operation as? RowBlocks)?.threadLimit }.min() ?? Int.max
+    let lowered = try LoweredSteps(&draft, staged: staged)
+    let placement = lowered.placement
     self.graph = graph
     self.staged = staged
     outputTypes = outputs.map { draft.types[$0.index] }
@@ -66,23 +72,8 @@ public final class Plan {
       ($0.value, graph.variables[$0.variable].pointer, graph.variables[$0.variable].type.byteCount)
     }
 
-    func operand(_ value: Int) -> Operand { Operand(value: value, type: draft.types[value]) }
-    var steps: [Step] = []
-    var summary: [StepSummary] = []
-    for (index, instruction) in draft.instructions.enumerated() {
-      let (inputs, outputs) = (instruction.inputs.map(operand), instruction.outputs.map(operand))
-      if instruction.operation.isView(inputs.map(\.type), outputs.map(\.type)) { continue }
-      let temporary = placement.temporaries[index].map(operand) ?? Operand(value: 0, type: TensorType(.uint8, [0]))
-      let lowering = Lowering(inputs: inputs, outputs: outputs, temporary: temporary)
-      steps.append(try instruction.operation.lower(lowering))
-      summary.append(
-        StepSummary(
-          name: instruction.operation.name, outputs: outputs.map(\.type),
-          readBytes: Set(instruction.reads).reduce(0) { $0 + draft.types[$1].byteCount },
-          writtenBytes: outputs.reduce(0) { $0 + $1.type.byteCount }))
-    }
-    self.steps = steps
-    self.summary = summary
+    steps = lowered.steps
+    summary = lowered.summary
   }
 
   deinit { table.deallocate() }

@@ -92,7 +92,10 @@ public final class Program: @unchecked Sendable {
   }
 
   private func plan(_ inputs: UnsafeBufferPointer<Buffer>, _ rows: Int?) throws -> Plan {
-    for entry in plans where matches(entry, inputs, rows) { return entry.plan }
+    if let index = plans.firstIndex(where: { matches($0, inputs, rows) }) {
+      if plans[index].plan.threadLimit >= threadCount { return plans[index].plan }
+      plans.remove(at: index)
+    }
     guard inputs.count == declared.count else {
       throw Failure.value("run: got \(inputs.count) inputs, expected \(declared.count)")
     }

@@ -38,6 +38,11 @@ extension Convolution: Lowerable {
     ConvolutionForm(window, groups: groups, x: inputs[0], w: inputs[1], y: outputs[0]).temporaryBytes
   }
 
+  /// The shape of a plain convolution over images, all channels together; nil for others.
+  func imageShape(x: TensorType, w: TensorType, y: TensorType) -> ConvolutionShape? {
+    if case .plain(let shape) = ConvolutionForm(window, groups: groups, x: x, w: w, y: y) { shape } else { nil }
+  }
+
   func lower(_ c: Lowering, bias: Operand?, relu: Bool) throws -> Step {
     let (x, w, y, temporary) = (c.inputs[0], c.inputs[1], c.y, c.temporary)
     let form = ConvolutionForm(window, groups: groups, x: x.type, w: w.type, y: y.type)

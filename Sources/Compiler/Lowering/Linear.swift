@@ -69,7 +69,11 @@ extension FusedLinear {
   func lower(_ c: Lowering) throws -> Step {
     let bias = bias ? c.inputs[2] : nil
     switch base {
-    case .convolution(let op): return try op.lower(c, bias: bias, relu: relu)
+    case .convolution(let op):
+      if let kept, let shape = op.imageShape(x: c.x.type, w: c.inputs[1].type, y: c.y.type) {
+        return kept.lower(c, shape, bias: bias, relu: relu)
+      }
+      return try op.lower(c, bias: bias, relu: relu)
     case .product(let op): return try op.lower(c, bias: bias, relu: relu)
     }
   }

@@ -112,7 +112,7 @@ struct ReluNormGradient: Lowerable {
   func infer(_ inputs: [TensorType]) throws -> [TensorType] { try norm.infer(Array(inputs.dropLast())) }
 }
 
-/// Convolution or matrix product with bias and ReLU in its epilogue. Inputs x, w [, bias].
+/// Convolution or matrix product with bias and ReLU in its epilogue. Inputs x, w [, bias] [, kept weights].
 struct FusedLinear: Lowerable {
   enum Base {
     case convolution(Convolution)
@@ -122,6 +122,7 @@ struct FusedLinear: Lowerable {
   let base: Base
   var bias = false
   var relu = false
+  var kept: KeptWeights?
 
   var name: String {
     let head = if case .convolution(let op) = base { op.name } else { "matmul" }

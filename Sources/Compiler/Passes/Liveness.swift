@@ -22,8 +22,16 @@ extension Draft {
         Instruction(
           operation: operation, inputs: node.inputs.map(\.index), outputs: node.outputs.map(\.index)))
     }
+    let sources = graph.sources.enumerated().compactMap { value, source -> (value: Int, place: Place)? in
+      switch source {
+      case .input(let index): (value, .input(index))
+      case .constant(let index): (value, .constant(index))
+      case .variable(let index): (value, .variable(index))
+      case .output: nil
+      }
+    }
     self.init(
-      graph: graph, types: types, instructions: live.reversed(), outputs: outputs.map(\.index),
+      sources: sources, types: types, instructions: live.reversed(), outputs: outputs.map(\.index),
       assignments: graph.assignments.map { ($0.variable, $0.value.index) })
     for (variable, value) in assignments {
       let (wanted, type) = (graph.variables[variable].type, types[value])

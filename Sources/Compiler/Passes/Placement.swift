@@ -47,13 +47,9 @@ struct Placement {
   }
 
   private mutating func fixPlaces(_ draft: Draft, _ staged: [Bool]) {
-    for (value, source) in draft.graph.sources.enumerated() {
-      switch source {
-      case .input(let index): if !staged[index] { places[value] = .input(index) }
-      case .constant(let index): places[value] = .constant(index)
-      case .variable(let index): places[value] = .variable(index)
-      case .output: break
-      }
+    for (value, place) in draft.sources {
+      if case .input(let index) = place, staged[index] { continue }
+      places[value] = place
     }
   }
 
@@ -120,9 +116,7 @@ struct Placement {
       first[value] = min(first[value], time)
       last[value] = max(last[value], time)
     }
-    for (value, source) in draft.graph.sources.enumerated() {
-      if case .input = source, places[value] == nil { touch(value, 0) }
-    }
+    for (value, _) in draft.sources where places[value] == nil { touch(value, 0) }
     for (index, instruction) in draft.instructions.enumerated() {
       for value in instruction.reads + instruction.outputs { touch(roots[value], index + 1) }
       if let temporary = temporaries[index] { touch(temporary, index + 1) }

@@ -32,16 +32,24 @@ extension ConvolutionShape {
       && inChannels > 0 && outChannels > 0
   }
 
-  /// Winograd's algorithm is faster, by what both cost in multiply-adds. As measured, transforms of a tile weigh 350 per
-  /// channel (they move more than they compute) and those of the weights 300 per pair of channels, or 1,000 where they
-  /// do not fit the second-level cache.
+  /// Winograd's algorithm is faster, by what both cost in multiply-adds. As measured, those of the weights weigh 300 per
+  /// pair of channels, or 1,000 where they do not fit the second-level cache.
   var prefersWinograd: Bool {
+    prefersWinograd(weights: inChannels &* outChannels <= 8_192 ? 300 : 1_000)
+  }
+
+  /// The same when the weights have been transformed before: they still have to be read, four times as many as w has.
+  public var prefersTransformedWeights: Bool {
+    prefersWinograd(weights: inChannels &* outChannels <= 8_192 ? 40 : 400)
+  }
+
+  /// As measured, transforms of a tile weigh 350 per channel (they move more than they compute).
+  private func prefersWinograd(weights: Int) -> Bool {
     guard allowsWinograd, inChannels >= 16, outChannels >= 16 else { return false }
     let (pairs, channels) = (inChannels &* outChannels, inChannels &+ outChannels)
     let tiles = WinogradTiling(self).total
     let direct = n &* outHeight &* outWidth &* 9 &* pairs
-    let weights = (pairs <= 8_192 ? 300 : 1_000) &* pairs
-    return (tiles &* (36 &* pairs &+ 350 &* channels) &+ weights) &* 5 < direct &* 4
+    return (tiles &* (36 &* pairs &+ 350 &* channels) &+ weights &* pairs) &* 5 < direct &* 4
   }
 
   func usesWinograd<T: KernelScalar>(_: T.Type, _ algorithm: ConvolutionAlgorithm) -> Bool {

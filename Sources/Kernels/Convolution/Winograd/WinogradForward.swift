@@ -12,10 +12,38 @@ func winogradConvolution(
   let u = sharedScratch(bytes: (kernel.room &+ kernel.paddedColumns) &* 4).assumingMemoryBound(to: Float.self)
   kernel.transform(w, u)
   // The bias takes the place of the taps.
-  let offsets = u + kernel.count
+  winogradConvolution(x, UnsafePointer(u), kernel, offsets: u + kernel.count, y, shape, bias: bias, relu: relu)
+}
+
+/// Elements that `transformWeights` writes.
+public func transformedWeightCount(_ shape: ConvolutionShape) -> Int {
+  WinogradKernel(inChannels: shape.inChannels, outChannels: shape.outChannels, .plain).room
+}
+
+/// The weights of a convolution for which `prefersTransformedWeights` holds as Winograd's algorithm takes them.
+public func transformWeights(_ w: UnsafePointer<Float>, _ u: UnsafeMutablePointer<Float>, _ shape: ConvolutionShape) {
+  WinogradKernel(inChannels: shape.inChannels, outChannels: shape.outChannels, .plain).transform(w, u)
+}
+
+/// `convolution2D` by Winograd's algorithm with weights from `transformWeights`.
+public func convolution2D(
+  _ x: UnsafePointer<Float>, transformedWeights u: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+  _ shape: ConvolutionShape, bias: UnsafePointer<Float>?, relu: Bool
+) {
+  if shape.isEmpty { return }
+  let kernel = WinogradKernel(inChannels: shape.inChannels, outChannels: shape.outChannels, .plain)
+  let offsets = sharedScratch(bytes: kernel.paddedColumns &* 4).assumingMemoryBound(to: Float.self)
+  winogradConvolution(x, u, kernel, offsets: offsets, y, shape, bias: bias, relu: relu)
+}
+
+/// - Parameter offsets: room for the bias with the columns that pad the panels.
+private func winogradConvolution(
+  _ x: UnsafePointer<Float>, _ u: UnsafePointer<Float>, _ kernel: WinogradKernel,
+  offsets: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ shape: ConvolutionShape,
+  bias: UnsafePointer<Float>?, relu: Bool
+) {
   for i in 0..<kernel.paddedColumns { offsets[i] = 0 }
   if let bias { for i in 0..<shape.outChannels { offsets[i] = bias[i] } }
-
   let job = WinogradForward(x: x, u: u, bias: offsets, y: y, kernel: kernel, tiling: WinogradTiling(shape), relu: relu)
   parallel(job.blocks, scratchBytes: job.scratch &* 4, job) { job, block, scratch in
     job.run(job.tiling.tiles(ofBlock: block, of: job.blocks), scratch.assumingMemoryBound(to: Float.self))
