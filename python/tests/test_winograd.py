@@ -96,3 +96,51 @@ def test_the_environment_sets_it_for_a_process(text, expected):
     code = "import swiftbn; print(swiftbn.config.get_winograd())"
     output = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert output.stdout.strip() == str(expected)
+
+
+def test_kept_weights_follow_the_variables_and_the_switch():
+    keras = swiftbn
+    model = keras.Sequential([keras.Input(IMAGES[1:]), keras.layers.Conv2D(64, 3, activation="relu")])
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal(IMAGES).astype("float32")
+    layer = model.layers[0]
+
+    def error():
+        """Of a compiled program that has run with other weights before."""
+        windows = np.lib.stride_tricks.sliding_window_view(x.astype("float64"), (3, 3), axis=(1, 2))
+        kernel, bias = (w.astype("float64") for w in layer.get_weights())
+        exact = np.maximum(np.einsum("nhwcij,ijco->nhwo", windows, kernel) + bias, 0)
+        return np.abs(model.predict_on_batch(x) - exact).max() / np.abs(exact).max()
+
+    assert error() < 1e-5
+    layer.set_weights([rng.standard_normal(KERNEL), rng.standard_normal(64)])
+    assert error() < 1e-5
+    swiftbn.config.set_winograd(False)
+    layer.set_weights([rng.standard_normal(KERNEL), rng.standard_normal(64)])
+    direct = model.predict_on_batch(x)
+    assert error() < 1e-5
+    swiftbn.config.set_winograd(True)
+    assert error() < 1e-5
+    assert not np.array_equal(model.predict_on_batch(x), direct)
+    kernel = layer.get_weights()[0]
+    kernel[2, 2, 31, 63] = np.nan
+    layer.set_weights([kernel, np.zeros(64)])
+    assert np.isnan(model.predict_on_batch(x)[..., 63]).all()
+    layer.set_weights([np.zeros(KERNEL), np.ones(64)])
+    assert np.array_equal(model.predict_on_batch(x), np.ones((8, 11, 11, 64), "float32"))
+
+
+def test_weights_that_training_changes_are_not_kept():
+    keras = swiftbn
+    model = keras.Sequential([keras.Input(IMAGES[1:]), keras.layers.Conv2D(64, 3), keras.layers.Flatten()])
+    model.compile("sgd", "mse")
+    x = np.ones(IMAGES, "float32")
+    model.train_on_batch(x, np.zeros((8, 7744), "float32"))
+
+    def steps(**data):
+        lines = []
+        model.plan_summary(x, batch_size=8, print_fn=lines.append, **data)
+        return str(lines)
+
+    assert "keep_weights" in steps()
+    assert "keep_weights" not in steps(y=np.zeros((8, 7744), "float32"))
