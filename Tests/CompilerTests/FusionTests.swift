@@ -45,6 +45,27 @@ struct FusionTests {
     #expect(try s.plan(y).stepNames == ["conv3d+bias+relu"])
   }
 
+  @Test func convolutionsInOtherLayoutsTakeBiasAndRelu() throws {
+    var s = Sketch()
+    let (x, w, b) = (try s.input(2, 8, 8, 3), try s.input(3, 3, 3, 4), try s.input(4))
+    let planes = try s.add("transpose", s.add("conv2d", x, w), attributes: ["axes": .ints([0, 3, 1, 2])])
+    let spread = try s.add("reshape", b, attributes: ["shape": .ints([1, -1, 1, 1])])
+    let y = try s.add("relu", s.add("add", planes, spread))
+    #expect(try s.plan(y).stepNames == ["conv2d+bias+relu", "transpose"])
+    // Somebody else reads what the ReLU is made of; a bias along another axis.
+    #expect(try s.plan(y, planes).stepNames.filter { $0.hasPrefix("conv2d") } == ["conv2d"])
+    let rows = try s.add("reshape", try s.input(6), attributes: ["shape": .ints([6, 1])])
+    #expect(try s.plan(s.add("add", planes, rows)).stepNames == ["conv2d", "transpose", "add"])
+
+    let line = try s.add("expand_dims", try s.input(2, 9, 3), attributes: ["axis": .int(1)])
+    let kernel = try s.add("expand_dims", try s.input(3, 3, 4), attributes: ["axis": .int(0)])
+    let squeezed = try s.add("squeeze", s.add("conv2d", line, kernel), attributes: ["axes": .ints([1])])
+    #expect(try s.plan(s.add("relu", s.add("add", squeezed, b))).stepNames == ["conv2d+bias+relu"])
+    let flat = try s.add("flatten", s.add("conv2d", x, w))
+    let flatBias = try s.input(144)
+    #expect(try s.plan(s.add("add", flat, flatBias)).stepNames == ["conv2d", "add"])
+  }
+
   @Test func matrixProductTakesBiasAndRelu() throws {
     var s = Sketch()
     let (x, w, b) = (try s.input(5, 6), try s.input(6, 7), try s.input(7))

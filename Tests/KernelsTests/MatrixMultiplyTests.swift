@@ -27,6 +27,8 @@ struct MatrixMultiplyTests {
     (64, 128, 520), (3, 300, 1_030), (257, 7, 129), (1, 1_000, 40), (300, 1, 40), (1, 1, 3_000), (40, 129, 513),
     // Few rows and whole vectors of columns: B is read where it lies.
     (1, 128, 1_600), (2, 176, 300), (6, 48, 700), (4, 16, 520), (5, 112, 257), (3, 2_048, 64),
+    // So many rows that bands are higher.
+    (9_984, 3, 2), (10_299, 33, 5),
   ]
 
   @Test(arguments: [(false, false), (true, false), (false, true), (true, true)])

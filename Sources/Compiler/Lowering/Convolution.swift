@@ -75,7 +75,7 @@ extension Convolution: Lowerable {
 extension ConvolutionInputGradient: Lowerable {
   /// With few channels the products of dy and the whole kernel fill vectors that the phases of the strides do not.
   private func formsProducts(_ shape: ConvolutionShape) -> Bool {
-    window.strides.contains { $0 > 1 } && shape.inChannels < 16
+    shape.inChannels < (window.strides.contains { $0 > 1 } ? 16 : 8) && shape.kernelHeight * shape.kernelWidth > 1
   }
 
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {

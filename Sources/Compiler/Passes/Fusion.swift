@@ -5,6 +5,7 @@ extension Draft {
   /// Fuses chains of operations into one step each. Rules look at pairs (a producer with a single use, its user), so
   /// longer chains fuse step by step.
   mutating func fuse() {
+    sinkLayouts()
     fuseEpilogues()
     fuseReluBiasGradients()
     fusePooling()

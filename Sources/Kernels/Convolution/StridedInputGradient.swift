@@ -15,9 +15,9 @@ public func stridedInputGradientRoom(_ shape: ConvolutionShape) -> Int {
   return Swift.max(0, imagesAtOnce(shape) &* perImage)
 }
 
-/// dx of `convolution2D` with strides above 1, or the transposed convolution: every pixel of dy times the whole kernel, a
-/// matrix product, and these products added up where they belong. A convolution of the spread-out dy would multiply
-/// stride · stride times as much, mostly zeros. Overwrites dx.
+/// dx of `convolution2D` with strides above 1 or few channels, or the transposed convolution: every pixel of dy times the
+/// whole kernel, a matrix product, and these products added up where they belong. A convolution of the spread-out dy
+/// would multiply stride · stride times as much, mostly zeros, and few channels leave vectors empty. Overwrites dx.
 @_specialize(where T == Float)
 @_specialize(where T == Double)
 public func convolution2DStridedInputGradient<T: KernelScalar>(

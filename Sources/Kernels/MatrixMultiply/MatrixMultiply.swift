@@ -2,8 +2,10 @@ import Parallel
 
 /// Terms of the reduction that are worked on at a time: a panel of B of this depth stays in the first-level cache.
 private let panelDepth = 256
-/// Rows of C that one chunk computes.
-private let rowsPerChunk = 156
+/// Rows of C that one chunk computes: each packs its panel of B anew, so tall products take more, as long as there are
+/// chunks for many threads and their part of A stays in the second-level cache.
+@inline(__always)
+private func bandRows(_ m: Int) -> Int { m < 64 &* 156 ? 156 : 468 }
 /// With so few rows of C every element of B is used so rarely that it is read where it lies.
 private let fewRows = 6
 
@@ -34,7 +36,7 @@ public func matrixMultiply<T: KernelScalar>(
     return
   }
   let panels = (n &+ width &- 1) / width
-  let bands = (m &+ rowsPerChunk &- 1) / rowsPerChunk
+  let bands = (m &+ bandRows(m) &- 1) / bandRows(m)
   parallel(panels &* bands, scratchBytes: panelDepth &* width &* MemoryLayout<T>.stride, (product, panels)) {
     context, chunk, scratch in
     let (product, panels) = context
@@ -56,8 +58,8 @@ private struct Product<T: KernelScalar> {
   @inline(__always)
   func band(_ band: Int, panel: Int, _ packed: UnsafeMutablePointer<T>) {
     let lanes = T.Vector.scalarCount
-    let first = band &* rowsPerChunk
-    let rows = Swift.min(rowsPerChunk, m &- first)
+    let first = band &* bandRows(m)
+    let rows = Swift.min(bandRows(m), m &- first)
     let column = panel &* 2 &* lanes
     let columns = Swift.min(2 &* lanes, n &- column)
     let out = c + (first &* n &+ column)
