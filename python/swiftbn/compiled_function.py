@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from swiftbn import tree
+from swiftbn._recent import Recent
 from swiftbn.config import floatx
 from swiftbn.dtypes import is_plain, to_host_array
 from swiftbn.tensor import Tensor, is_symbolic
@@ -23,7 +24,8 @@ def jit(f=None, *, static_argnums=(), static_argnames=()):
     among the arguments may change from call to call; a new shape or dtype, or another value of anything else (bools,
     strings, None, static arguments), is traced anew. Variables that `f` reads are read in each call, and assignments to
     them are kept. Other arrays that it gets from outside count with the numbers they had when it was traced, as do
-    settings of layers such as `trainable`. Inside another trace `f` is simply called.
+    settings of layers such as `trainable`. Inside another trace `f` is simply called. The programs of the 64 forms used
+    last are kept; a form that comes back later is traced again, with the same results.
 
     Args:
         f: the function; without it, a decorator is returned.
@@ -68,7 +70,7 @@ class _CompiledFunction:
     def __init__(self, f, static: tuple[frozenset, frozenset]):
         self._f = f
         self._static_positions, self._static_names = static
-        self._entries: dict = {}
+        self._entries = Recent()
 
     def __call__(self, args: tuple, kwargs: dict):
         is_plain_call = not kwargs and not self._static_positions and all(map(is_plain, args))

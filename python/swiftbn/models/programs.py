@@ -11,7 +11,7 @@ from swiftbn.tensor import KerasTensor
 
 
 class Programs(Steps):
-    """Builds models for data, and keeps programs by kind and shape."""
+    """Builds models for data, and keeps the 64 programs used last, by kind and shape."""
 
     def _prepare(self, kind: str, data: Data) -> Data:
         """Builds the model and matches losses and metrics with its outputs, from one symbolic call.
@@ -69,6 +69,7 @@ class Programs(Steps):
 
         weights = None if data.weights is None else tuple(w is None for w in data.weights)
         key = (kind, batch, parts, weights, *((a.shape[1:], a.dtype) for a in data.arrays))
-        if key not in self._programs:
-            self._programs[key] = make_step(self, kind, data, batch, parts)
-        return self._programs[key]
+        step = self._programs.get(key)
+        if step is None:
+            step = self._programs[key] = make_step(self, kind, data, batch, parts)
+        return step

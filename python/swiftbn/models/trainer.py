@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import ops, tree
+from swiftbn._recent import Recent
 from swiftbn.models._per_output import output_names
 
 
@@ -39,12 +40,12 @@ class Trainer:
         self._initial_epoch = None
 
     def _clear_programs(self) -> None:
-        self._programs = {}
+        self._programs = Recent()
 
     def __getstate__(self) -> dict:
         """For copies and pickles, which are not compiled: an optimizer belongs to the weights it was made for."""
         nothing = dict.fromkeys(self._trainer_attributes)
-        return {**self.__dict__, **nothing, "_programs": {}, "loss": None}
+        return {**self.__dict__, **nothing, "_programs": Recent(), "loss": None}
 
     # Configuration
 
