@@ -42,5 +42,9 @@ class Recent(Mapping):
     def __iter__(self):
         return iter(self._values)
 
+    def __reduce__(self):
+        """A copy is empty: what is kept here belongs to its owner, and can be made again."""
+        return Recent, (self._limit,)
+
     def __len__(self) -> int:
         return len(self._values)

@@ -1,5 +1,6 @@
 """Programs that were not used for long are forgotten: memory is given back, and results stay right."""
 
+import copy
 import gc
 import threading
 import weakref
@@ -32,6 +33,13 @@ def test_looking_does_not_count_as_using():
     assert "a" in recent and list(recent.items()) == [("a", 1), ("b", 2)]
     recent["c"] = 3
     assert list(recent) == ["b", "c"]
+
+
+def test_copies_are_empty():
+    recent = Recent(2)
+    recent["a"] = threading.Lock()
+    copied = copy.deepcopy(recent)
+    assert len(copied) == 0 and copied._limit == 2 and "a" in recent
 
 
 def test_threads():
