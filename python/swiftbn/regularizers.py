@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import _registry, ops
-from swiftbn._checks import finite
+from swiftbn._checks import finite, one_of
 
 
 class Regularizer:
@@ -64,8 +64,46 @@ class L2(Regularizer):
         return {"l2": self.l2}
 
 
+class OrthogonalRegularizer(Regularizer):
+    """factor times the mean of |cos φ| over all pairs of rows of a matrix, or of its columns, φ being their angle.
+
+    With W of shape (n, m), its rows divided by their lengths, and P = W Wᵀ: factor · Σ_{i<j} |P_ij| / (n(n - 1)/2).
+    As in Keras, it is not defined for a single row: the result is NaN. Rows of zeros count as orthogonal to all others.
+
+    Args:
+        factor: finite number >= 0.
+        mode: "rows" or "columns".
+
+    Raises:
+        ValueError: arguments out of range; (in calls) a weight that is no matrix.
+    """
+
+    def __init__(self, factor=0.01, mode="rows"):
+        self.factor = float(finite("OrthogonalRegularizer", "factor", factor, low=0))
+        one_of("OrthogonalRegularizer", "mode", mode, ("rows", "columns"))
+        self.mode = mode
+
+    def __call__(self, inputs):
+        if len(inputs.shape) != 2:
+            raise ValueError(
+                f"OrthogonalRegularizer: expected a weight of rank 2. Received: shape {tuple(inputs.shape)}"
+            )
+        rows = inputs if self.mode == "rows" else ops.transpose(inputs)
+        rows = ops.normalize(rows, axis=1)
+        count = rows.shape[0]
+        others = ops.subtract(1.0, ops.eye(count, dtype=rows.dtype))
+        total = ops.sum(ops.abs(ops.multiply(ops.matmul(rows, ops.transpose(rows)), others)))
+        # As a tensor, so that a single row divides 0 by 0.
+        pairs = ops.cast(count * (count - 1) / 2, rows.dtype)
+        return ops.divide(ops.multiply(total, 0.5 * self.factor), pairs)
+
+    def get_config(self) -> dict:
+        return {"factor": self.factor, "mode": self.mode}
+
+
+orthogonal_regularizer = OrthogonalRegularizer
 l1, l2, l1_l2 = L1, L2, L1L2
-_TABLE = _registry.by_name((L1, L2, L1L2), {"l1": L1, "l2": L2, "l1_l2": L1L2, "l1l2": L1L2})
+_TABLE = _registry.by_name((L1, L2, L1L2, OrthogonalRegularizer), {"l1": L1, "l2": L2, "l1_l2": L1L2, "l1l2": L1L2})
 
 
 def get(identifier):

@@ -81,3 +81,39 @@ def test_unknown_names():
         regularizers.get("l3")
     with pytest.raises(ValueError, match="Expected a regularizer.*Received: 0.1"):
         regularizers.get(0.1)
+
+
+def orthogonal(w, factor, mode):
+    rows = w if mode == "rows" else w.T
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    cosines = np.abs(rows @ rows.T)
+    return factor * cosines[np.triu_indices(len(rows), 1)].mean()
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 7), (5, 5)])
+def test_orthogonal(mode, shape):
+    w = np.random.default_rng(4).normal(size=shape)
+    regularizer = regularizers.OrthogonalRegularizer(0.3, mode)
+    np.testing.assert_allclose(regularizer(w), orthogonal(w, 0.3, mode), rtol=1e-12)
+    check_gradient(regularizer, w)
+    again = regularizers.deserialize(regularizers.serialize(regularizer))
+    assert again.get_config() == {"factor": 0.3, "mode": mode}
+    assert regularizers.get("orthogonal_regularizer").factor == 0.01
+
+
+def test_orthogonal_at_the_edges():
+    regularizer = regularizers.orthogonal_regularizer(1.0)
+    assert regularizer(np.eye(3)) == 0 and np.isnan(regularizer(np.ones((1, 3))))
+    np.testing.assert_allclose(regularizer(np.ones((3, 2))), 1.0)
+    assert regularizer(np.array([[0.0, 0.0], [1.0, 2.0]])) == 0
+    assert np.isnan(regularizer(np.array([[np.nan, 0.0], [1.0, 2.0]])))
+    for arguments, text in (
+        ((-1,), "factor=-1"),
+        ((float("inf"),), "factor=inf"),
+        ((1, "diagonal"), "mode='diagonal'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            regularizers.OrthogonalRegularizer(*arguments)
+    with pytest.raises(ValueError, match=r"rank 2.*\(2, 3, 4\)"):
+        regularizer(np.ones((2, 3, 4)))
