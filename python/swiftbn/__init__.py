@@ -19,17 +19,20 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     {
         "batch_norm": "batch_norm_report fold_batch_norm",
         "compiled_function": "jit",
+        "dtype_policies": "DTypePolicy FloatDTypePolicy",
         "gradient_tape": "GradientTape",
         "losses": "Loss",
         "metrics": "Metric",
         "optimizers": "Optimizer",
         "profiling": "profile",
         "regularizers": "Regularizer",
+        "stateless_scope": "StatelessScope",
         "transforms": "grad value_and_grad",
     },
     submodules=(
-        *("activations", "batch_norm", "callbacks", "constraints", "datasets", "functional", "initializers", "layers"),
-        *("losses", "metrics", "models", "ops", "optimizers", "profiling", "random", "regularizers", "saving", "utils"),
+        *("activations", "batch_norm", "callbacks", "constraints", "datasets", "dtype_policies", "functional"),
+        *("initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "profiling"),
+        *("random", "regularizers", "saving", "tree", "utils"),
     ),
 )
 __all__ += ["__version__"]

@@ -12,6 +12,7 @@ from swiftbn import tree
 from swiftbn._recent import Recent
 from swiftbn.config import floatx
 from swiftbn.dtypes import is_plain, to_host_array
+from swiftbn.stateless_scope import before_writing
 from swiftbn.tensor import Tensor, is_symbolic
 from swiftbn.trace import Trace, current_trace
 from swiftbn.variable import Variable
@@ -58,12 +59,13 @@ def jit(f=None, *, static_argnums=(), static_argnames=()):
 
 
 class _Entry(NamedTuple):
-    """A traced form: the program, what it returns, and the variables that its key holds by identity."""
+    """A traced form: the program, what it returns, the variables that its key holds by identity, those it writes."""
 
     program: object
     result: object
     outputs: list
     variables: list
+    assigned: list
 
 
 class _CompiledFunction:
@@ -84,6 +86,7 @@ class _CompiledFunction:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = self._trace(args, kwargs, arrays)
+        before_writing(entry.assigned)
         found = entry.program.run(tuple(arrays))
         if isinstance(entry.result, Tensor):
             return found[0]
@@ -137,7 +140,7 @@ class _CompiledFunction:
             result = tree.map_structure(lambda leaf: leaf.value if isinstance(leaf, Variable) else leaf, result)
             outputs = list({id(leaf): leaf for leaf in tree.flatten(result) if isinstance(leaf, Tensor)}.values())
             variables = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, Variable)]
-            return _Entry(trace.compile(outputs), result, outputs, variables)
+            return _Entry(trace.compile(outputs), result, outputs, variables, trace.assigned_variables)
 
 
 def _result(leaf, computed: dict):

@@ -107,6 +107,18 @@ class Trace:
         self._current[id(variable)] = value
         self._assigned[id(variable)] = (variable, value)
 
+    def standing(self, variable) -> tuple:
+        """What is noted of a variable, for `put_back`."""
+        return self._current.get(id(variable)), self._assigned.get(id(variable))
+
+    def put_back(self, variable, standing: tuple) -> None:
+        """Takes back what was assigned to a variable since `standing` was noted."""
+        for place, entry in zip((self._current, self._assigned), standing, strict=True):
+            if entry is None:
+                place.pop(id(variable), None)
+            else:
+                place[id(variable)] = entry
+
     def branches(self, *functions) -> tuple[list, dict]:
         """What each function returns, and for each variable that one of them assigns its value behind each of them.
 

@@ -8,6 +8,7 @@ from swiftbn import tree
 from swiftbn.dtypes import is_float_dtype, to_host_array
 from swiftbn.gradient_tape import FunctionTape
 from swiftbn.ops._dispatch import call, dtype_of, resolve
+from swiftbn.stateless_scope import before_writing
 from swiftbn.tensor import Tensor, is_symbolic
 from swiftbn.trace import Trace, current_trace
 from swiftbn.variable import Variable
@@ -96,6 +97,7 @@ def _outside(f, numbers, has_aux, args, kwargs):
         results = (value, aux, gradients)
         wanted = [leaf for leaf in tree.flatten(results) if isinstance(leaf, Tensor)]
         program = trace.compile(wanted)
+    before_writing(trace.assigned_variables)
     computed = dict(zip(map(id, wanted), program.run(tuple(arrays)), strict=False))
     return tree.map_structure(lambda leaf: computed.get(id(leaf), leaf), results)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from swiftbn import _native, naming
 from swiftbn.dtypes import computing_dtype, to_host_array
+from swiftbn.stateless_scope import before_writing
 from swiftbn.tensor import Operators, Tensor
 from swiftbn.trace import current_trace, suspend_trace
 
@@ -34,6 +35,8 @@ class Variable(Operators):
         self._trainable = bool(trainable)
         self.regularizer = None
         self.constraint = None
+        # Whether optimizers assign the gradient instead of moving against it.
+        self.overwrite_with_gradient = False
         with suspend_trace():
             value = self._initial_value(initializer, shape, dtype)
         self._native = _native.Variable(value.shape, value.dtype.name, self.path)
@@ -116,6 +119,7 @@ class Variable(Operators):
             raise ValueError(
                 f"Variable {self.path}: expected a value of shape {self.shape}. Received: shape {tuple(value.shape)}"
             )
+        before_writing((self,))
         if trace is None:
             np.copyto(self._view, value)
             return self._view
@@ -133,6 +137,7 @@ class Variable(Operators):
         return self.assign(self - value)
 
     def __setitem__(self, key, value):
+        before_writing((self,))
         self._host("Assignment to elements")[key] = value
 
     def __len__(self) -> int:
@@ -162,7 +167,7 @@ class Variable(Operators):
 
     def __reduce__(self):
         """For copies and pickles: the value as an array, in memory of its own."""
-        state = {"path": self.path, "regularizer": self.regularizer, "constraint": self.constraint}
+        state = {name: self.__dict__[name] for name in ("path", "regularizer", "constraint", "overwrite_with_gradient")}
         return _restore, (self._view.copy(), self._trainable, self.name, state)
 
 

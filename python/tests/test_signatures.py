@@ -40,7 +40,6 @@ MISSING = {
     "KerasTensor": ("sparse ragged record_history", SPARSE),
     "Variable": ("autocast aggregation synchronization layout", DEVICES),
     "add_variable": ("aggregation layout", DEVICES),
-    "add_weight": ("autocast aggregation overwrite_with_gradient", DEVICES),
     "initializers.GlorotNormal": ("input_axes output_axes", FANS),
     "initializers.GlorotUniform": ("input_axes output_axes", FANS),
     "initializers.HeNormal": ("input_axes output_axes", FANS),

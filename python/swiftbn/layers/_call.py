@@ -75,6 +75,7 @@ def remembering_shapes(build):
     def wrapper(self, *args, **kwargs):
         with naming.name_scope(self.name, caller=self):
             build(self, *args, **kwargs)
+            self._path = self._path or naming.current_path()
         bound = inspect.signature(build).bind(self, *args, **kwargs)
         self._build_shapes = dict(list(bound.arguments.items())[1:])
         self.built = True

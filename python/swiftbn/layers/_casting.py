@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from swiftbn import tree
-from swiftbn.dtypes import is_float_dtype, to_host_array
+from swiftbn import dtype_policies, tree
+from swiftbn.dtypes import HALF_DTYPES, is_float_dtype, to_host_array
 from swiftbn.masking import get_keras_mask, with_mask
 from swiftbn.ops._dispatch import dtype_of, to_dtype
 from swiftbn.tensor import Tensor
@@ -12,6 +12,36 @@ from swiftbn.variable import Variable
 
 class Casting:
     """The part of a layer that takes tensors to its dtypes."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights: never a 16-bit one."""
+        return "float32" if self._compute_dtype in HALF_DTYPES else self._compute_dtype
+
+    variable_dtype = dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of what goes in and comes out. Between the two, 16-bit floats are computed with in float32."""
+        return self._compute_dtype
+
+    input_dtype = compute_dtype
+
+    @property
+    def dtype_policy(self):
+        """The `DTypePolicy` behind these dtypes. One may be assigned, to a layer with weights only one that keeps their
+        dtype."""
+        return dtype_policies.DTypePolicy(self._dtype_policy)
+
+    @dtype_policy.setter
+    def dtype_policy(self, value):
+        policy = dtype_policies.get(value)
+        if policy.variable_dtype != self.dtype and self.weights:
+            raise ValueError(
+                f"Layer '{self.name}' has weights of dtype {self.dtype}; expected a dtype_policy that keeps it. "
+                f"Received: dtype_policy={policy.name!r}"
+            )
+        self._dtype_policy, self._compute_dtype = policy.name, policy.compute_dtype
 
     def _converted(self, arguments: dict) -> dict:
         """The arguments of a call as `call` is given them."""

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import inspect
 
-from swiftbn import tree
-from swiftbn.dtypes import FLOAT_DTYPES, HALF_DTYPES, is_float_dtype, standardize_dtype
+from swiftbn import dtype_policies, tree
 
 
 def dtype_policy(dtype) -> tuple[str, str]:
-    """(name, dtype of what goes in and out) of a dtype given as such, as a Keras policy's name or its configuration.
+    """(name, dtype of what goes in and out) of a dtype, a policy, its name or its configuration.
 
     Raises:
         ValueError: not a float dtype or a mixed policy.
     """
-    if isinstance(dtype, dict):
-        dtype = dtype.get("config", {}).get("name")
-    if isinstance(dtype, str) and dtype.removeprefix("mixed_") in HALF_DTYPES:
-        return dtype, dtype.removeprefix("mixed_")
-    name = standardize_dtype(dtype)
-    if not is_float_dtype(name):
-        expected = ", ".join((*FLOAT_DTYPES, *(f"mixed_{half}" for half in HALF_DTYPES)))
-        raise ValueError(f"Expected a layer's dtype to be one of {expected}. Received: dtype={name!r}")
-    return name, name
+    policy = dtype_policies.get(dtype)
+    return policy.name, policy.compute_dtype
 
 
 def dtype_config(name: str) -> dict:

@@ -6,6 +6,7 @@ import numpy as np
 
 from swiftbn import ops, tree
 from swiftbn.layers._tracking import Tracking, unique
+from swiftbn.stateless_scope import current_scope
 from swiftbn.tensor import KerasTensor
 
 
@@ -120,6 +121,19 @@ class State(Tracking):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
+    @property
+    def metrics(self) -> list:
+        """The metrics held in attributes of the layer, then those of the layers in it."""
+        found = self._metrics
+        for layer in self._layers:
+            found.extend(layer.metrics)
+        return unique(found)
+
+    @property
+    def metrics_variables(self) -> list:
+        """The states of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
     def _flatten_layers(self, include_self: bool = True) -> list:
         found = [self] if include_self else []
         for layer in self._layers:
@@ -137,6 +151,9 @@ class State(Tracking):
                     f"Received: {item!r} (of type {type(item).__name__})"
                 )
             self._losses.append(item)
+            scope = current_scope()
+            if scope is not None and scope.collect_losses:
+                scope.add_loss(item)
 
     def _add_activity_losses(self, outputs) -> None:
         """The activity regularizer's value of each output, divided by its number of samples as in Keras."""

@@ -6,7 +6,6 @@ import functools
 import inspect
 
 from swiftbn import naming, tree
-from swiftbn.dtypes import HALF_DTYPES, is_float_dtype, standardize_dtype
 from swiftbn.layers._call import (
     bind,
     build_arguments,
@@ -19,13 +18,14 @@ from swiftbn.layers._casting import Casting
 from swiftbn.layers._config import automatic_config, base_config, dtype_policy, regularizer, without_unknown_none
 from swiftbn.layers._masks import Masks, fill_masks, previous_masks
 from swiftbn.layers._state import State
+from swiftbn.layers._stateless import Stateless
+from swiftbn.layers._weights import Weights
 from swiftbn.layers.input_spec import check_inputs, naming_inputs
 from swiftbn.operation import Node, Operation, trace_output_spec
 from swiftbn.tensor import KerasTensor, is_symbolic
-from swiftbn.variable import Variable
 
 
-class Layer(State, Masks, Casting, Operation):
+class Layer(Weights, State, Stateless, Masks, Casting, Operation):
     """A function of tensors that owns variables.
 
     A subclass makes its variables in `__init__` or `build(input_shape)` with `add_weight` and computes in
@@ -76,21 +76,13 @@ class Layer(State, Masks, Casting, Operation):
         self._losses = []
         self._input_spec = None
         self._build_shapes = None
+        self._path = None
         self.built = False
 
     @property
-    def dtype(self) -> str:
-        """The dtype of the weights: never a 16-bit one."""
-        return "float32" if self._compute_dtype in HALF_DTYPES else self._compute_dtype
-
-    variable_dtype = dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype of what goes in and comes out. Between the two, 16-bit floats are computed with in float32."""
-        return self._compute_dtype
-
-    input_dtype = compute_dtype
+    def path(self) -> str | None:
+        """Where the layer was built: the names of the layers around it and its own, joined by "/"; None before."""
+        return self._path
 
     @property
     def input_spec(self):
@@ -110,52 +102,6 @@ class Layer(State, Masks, Casting, Operation):
             trace_output_spec(self.call, (inputs,), {})
         self._build_shapes = {"input_shape": input_shape}
         self.built = True
-
-    def add_weight(
-        self,
-        shape=None,
-        initializer=None,
-        dtype=None,
-        trainable=True,
-        regularizer=None,
-        constraint=None,
-        name=None,
-    ) -> Variable:
-        """A new variable of the layer.
-
-        Args:
-            shape: extents, by default a scalar.
-            initializer: by default "glorot_uniform" for floats and "zeros" for integers.
-            dtype: by default the layer's.
-            trainable: whether optimizers change it.
-            regularizer: function of the variable whose value is added to the loss.
-            constraint: function applied to the variable after each optimizer update.
-            name: part of its path.
-        """
-        from swiftbn import constraints, initializers, regularizers
-
-        self._check_initialized()
-        if isinstance(shape, str):
-            raise ValueError(
-                f"add_weight: expected shape to be extents, name=... by keyword. Received: shape={shape!r}"
-            )
-        dtype = self.dtype if dtype is None else standardize_dtype(dtype)
-        if initializer is None:
-            initializer = "glorot_uniform" if is_float_dtype(dtype) else "zeros"
-        with naming.name_scope(self.name, caller=self):
-            variable = Variable(
-                initializers.get(initializer),
-                shape=() if shape is None else shape,
-                dtype=dtype,
-                trainable=trainable,
-                name=name,
-            )
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        self._track_variable(variable)
-        if not self._trainable:
-            variable.trainable = False
-        return variable
 
     def get_build_config(self) -> dict | None:
         """The shapes with which the layer was built."""
@@ -207,6 +153,7 @@ class Layer(State, Masks, Casting, Operation):
             was_built = self.built
             with naming_inputs(self, (args, kwargs)):
                 self._build_for(arguments)
+            self._path = self._path or naming.current_path()
             if self._input_spec is not None and not was_built:
                 check_inputs(self._input_spec, tree.flatten(next(iter(arguments.values()))), self)
             if symbolic:

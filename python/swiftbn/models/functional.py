@@ -178,7 +178,7 @@ class Functional(Model):
     def get_config(self) -> dict:
         from swiftbn.models.functional_config import functional_config
 
-        if not _has_functional_constructor(type(self)):
+        if not has_functional_constructor(type(self)):
             return Model.get_config(self)
         return functional_config(self)
 
@@ -187,10 +187,10 @@ class Functional(Model):
         from swiftbn.models.functional_config import functional_from_config
 
         if "layers" in config and "input_layers" in config:
-            kind = cls if _has_functional_constructor(cls) else Functional
+            kind = cls if has_functional_constructor(cls) else Functional
             return functional_from_config(kind, config, custom_objects)
         return cls(**config)
 
 
-def _has_functional_constructor(kind) -> bool:
+def has_functional_constructor(kind) -> bool:
     return kind.__init__ in (Functional.__init__, Model.__init__)

@@ -224,7 +224,7 @@ class Loops(SingleBatches):
                 callbacks.on_predict_batch_begin(first)
                 for batch in group:
                     step = step_for(batch)
-                    parts.append(step.program.run(batch.arrays))
+                    parts.append(step.run(batch.arrays))
                 outputs = tree.pack_as(step.structure, parts[-1])
                 callbacks.on_predict_batch_end(first + len(group) - 1, {"outputs": outputs})
                 if self.stop_predicting:

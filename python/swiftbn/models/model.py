@@ -5,11 +5,12 @@ from __future__ import annotations
 from swiftbn.layers._call import is_tensor_structure, map_shapes, shape_structure
 from swiftbn.layers.layer import Layer
 from swiftbn.models.loops import Loops
+from swiftbn.models.state_tree import StateTree
 from swiftbn.operation import trace_output_spec
 from swiftbn.tensor import KerasTensor
 
 
-class Model(Loops, Layer):
+class Model(Loops, StateTree, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict` and `save`.
 
     `Model(inputs, outputs)` makes a functional model of layer calls on `Input`s. A subclass makes its layers in

@@ -26,7 +26,7 @@ class SingleBatches(Programs):
         """The model's outputs for a batch."""
         data = self._prepare("predict", make_data(x))
         step = self._step("predict", data, data.count)
-        return tree.pack_as(step.structure, step.program.run(data.arrays))
+        return tree.pack_as(step.structure, step.run(data.arrays))
 
     def _on_batch(self, kind: str, data: Data, return_dict: bool):
         data = self._prepare(kind, data)

@@ -11,6 +11,7 @@ from swiftbn.config import floatx
 from swiftbn.models.data import Data
 from swiftbn.models.steps import pack
 from swiftbn.ops._dispatch import resolve
+from swiftbn.stateless_scope import before_writing
 from swiftbn.tensor import Tensor
 from swiftbn.trace import Trace
 
@@ -24,9 +25,14 @@ class Step:
         self.structure = structure
         self.assigned = assigned
 
+    def run(self, arrays: tuple, indices=None) -> tuple:
+        """Runs the program."""
+        before_writing(self.assigned)
+        return self.program.run(arrays, indices)
+
     def logs(self, arrays: tuple, indices=None) -> dict:
         """Runs the program and names its results, numbers as floats."""
-        return dict(zip(self.names, map(_number, self.program.run(arrays, indices)), strict=True))
+        return dict(zip(self.names, map(_number, self.run(arrays, indices)), strict=True))
 
 
 def make_step(model, kind: str, data: Data, batch: int, parts: int = 1) -> Step:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from swiftbn import ops, tree
+from swiftbn._checks import one_of
 from swiftbn._recent import Recent
 from swiftbn.models._per_output import output_names
+from swiftbn.stateless_scope import StatelessScope, mapping
 
 
 class Trainer:
@@ -86,8 +88,7 @@ class Trainer:
             raise ValueError(
                 f"compile: expected steps_per_execution to be an integer >= 1. Received: {steps_per_execution!r}"
             )
-        if jit_compile not in ("auto", True, False):
-            raise ValueError(f"compile: expected jit_compile to be 'auto', True or False. Received: {jit_compile!r}")
+        one_of("compile", "jit_compile", jit_compile, ("auto", True, False))
         optimizer = optimizers.get(optimizer)
         compiled_metrics = CompiledMetrics(metrics, weighted_metrics, self._match, self._output_names)
         self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
@@ -113,6 +114,25 @@ class Trainer:
     def compiled(self) -> bool:
         """Whether `compile` was called."""
         return self._compile_config is not None
+
+    @property
+    def jit_compile(self) -> bool:
+        """Always True: every step is a compiled program."""
+        return True
+
+    @jit_compile.setter
+    def jit_compile(self, value):
+        one_of("Model", "jit_compile", value, ("auto", True, False))
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Always False: steps are traced."""
+        return False
+
+    @run_eagerly.setter
+    def run_eagerly(self, value):
+        if value:
+            raise ValueError(f"Model: only run_eagerly=False is supported. Received: run_eagerly={value!r}")
 
     def get_compile_config(self) -> dict | None:
         """The arguments of `compile`, for saving."""
@@ -178,6 +198,41 @@ class Trainer:
                 f"Model '{self.name}' has no loss: compile(loss=...) with y given, or add_loss() in a layer, is needed"
             )
         return total
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x=None,
+        y=None,
+        y_pred=None,
+        sample_weight=None,
+        training=True,
+    ) -> tuple:
+        """`compute_loss` when the model's variables have given values; all of them stay as they are.
+
+        Args:
+            trainable_variables, non_trainable_variables, metrics_variables: values in the order of the attributes.
+            others: as of `compute_loss`.
+
+        Returns:
+            (loss, (trainable_variables, non_trainable_variables, metrics_variables)), with the values behind it.
+
+        Raises:
+            ValueError: numbers or shapes of values that do not fit.
+        """
+        others, states = self.non_trainable_variables, self.metrics_variables
+        pairs = mapping(
+            self,
+            trainable_variables=(self.trainable_variables, trainable_variables),
+            non_trainable_variables=(others, non_trainable_variables),
+            metrics_variables=(states, metrics_variables),
+        )
+        with StatelessScope(pairs) as scope:
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
+            values = [[scope.get_current_value(v) for v in variables] for variables in (others, states)]
+        return loss, (trainable_variables, *values)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Updates the compiled metrics with a batch and returns the results of all metrics by name."""

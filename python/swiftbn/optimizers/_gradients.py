@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from swiftbn import ops
+from swiftbn.optimizers._conditions import is_due
 
 
 def matched(optimizer, grads: list, variables) -> tuple[list, list]:
@@ -45,6 +46,26 @@ def checked(optimizer, grads: list, variables: list) -> tuple[list, list]:
                 f"{variable.path}. Received: shape {tuple(gradient.shape)}"
             )
     return [g for g, _ in pairs], [v for _, v in pairs]
+
+
+def overwritten(optimizer, grads: list, variables: list) -> tuple[list, list]:
+    """The gradients and variables that are left when those that take their gradients as values have done so.
+
+    While gradients are accumulated, such a variable takes the largest ones of the steps.
+    """
+    left = []
+    for gradient, variable in zip(grads, variables, strict=True):
+        if not variable.overwrite_with_gradient:
+            left.append((gradient, variable))
+        elif optimizer.gradient_accumulation_steps:
+            largest = optimizer._accumulated_gradients[optimizer._get_variable_index(variable)]
+            due = is_due(optimizer._iterations, optimizer.gradient_accumulation_steps)
+            gradient = ops.maximum(gradient, largest)
+            variable.assign(ops.where(due, gradient, variable))
+            largest.assign(ops.where(due, 0.0, gradient))
+        else:
+            variable.assign(gradient)
+    return [g for g, _ in left], [v for _, v in left]
 
 
 def clipped(optimizer, grads: list) -> list:

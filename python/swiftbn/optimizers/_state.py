@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import naming
+from swiftbn.stateless_scope import StatelessScope, mapping
 from swiftbn.variable import Variable
 
 
@@ -76,6 +77,33 @@ class OptimizerState:
     def assign_sub(self, variable, value) -> None:
         """Subtracts from a weight or a slot."""
         variable.assign_sub(value)
+
+    def stateless_apply(self, optimizer_variables, grads, trainable_variables) -> tuple[list, list]:
+        """The values that `apply` would give to variables that have given values; all of them stay as they are.
+
+        Args:
+            optimizer_variables: values in the order of `variables`.
+            grads: gradients.
+            trainable_variables: values in the order of the variables that the optimizer was built with.
+
+        Returns:
+            (trainable_variables, optimizer_variables).
+
+        Raises:
+            ValueError: not built, or numbers or shapes of values that do not fit.
+        """
+        if not self.built:
+            raise ValueError(
+                f"Optimizer '{self.name}': expected build(variables) to be called before stateless_apply()"
+            )
+        weights, own = self._trainable_variables, self.variables
+        pairs = mapping(
+            self, trainable_variables=(weights, trainable_variables), optimizer_variables=(own, optimizer_variables)
+        )
+        with StatelessScope(pairs) as scope:
+            self.apply(grads)
+            values = [[scope.get_current_value(v) for v in variables] for variables in (weights, own)]
+        return values[0], values[1]
 
     def set_weights(self, weights) -> None:
         """Gives all variables values, in the order of `variables`.

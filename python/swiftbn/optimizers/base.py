@@ -189,16 +189,17 @@ class Optimizer(OptimizerState):
             with naming.name_scope(self.name, caller=self):
                 self.build(variables)
         self._check_variables_are_known(variables)
-        grads, variables = _gradients.checked(self, grads, variables)
+        grads, given = _gradients.checked(self, grads, variables)
+        grads, variables = _gradients.overwritten(self, grads, given)
         if self.loss_scale_factor is not None:
             grads = [ops.divide(g, self.loss_scale_factor) for g in grads]
-        if self.gradient_accumulation_steps:
+        if variables and self.gradient_accumulation_steps:
             self._accumulate(grads, variables)
-        else:
+        elif variables:
             self._update(grads, variables)
         if self.use_ema:
             self._average()
-        for variable in variables:
+        for variable in given:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
         self._iterations.assign(ops.add(self._iterations, np.array(1, "int64")))

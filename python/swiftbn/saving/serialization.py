@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 
+from swiftbn.dtype_policies import DTypePolicy
 from swiftbn.saving.registration import CustomObjectScope, get_registered_name, get_registered_object
 
 # Where Keras keeps the classes of each of our packages.
@@ -22,7 +23,9 @@ _MODULES = {
     "swiftbn.optimizers.schedules": "keras.optimizers.schedules",
     "swiftbn.optimizers": "keras.optimizers",
     "swiftbn.activations": "keras.activations",
+    "swiftbn.dtype_policies": "keras",
 }
+_POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 _FUNCTIONAL = "keras.src.models.functional"
 # Classes that Keras exports under another name.
 _EXPORTED = {"GroupedQueryAttention": "GroupQueryAttention"}
@@ -111,8 +114,8 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True):
     class_name = config.get("class_name")
     if class_name is None or ("config" not in config and class_name != "__tuple__"):
         return {key: deserialize_keras_object(value) for key, value in config.items()}
-    if class_name in ("DTypePolicy", "Policy"):
-        return config["config"]["name"]
+    if class_name in _POLICIES:
+        return DTypePolicy(config["config"]["name"])
     if class_name == "__numpy__":
         return np.array(config["config"]["value"], dtype=config["config"]["dtype"])
     if class_name == "__lambda__":
@@ -191,7 +194,7 @@ def _clean(cls, config: dict) -> dict:
     cleaned = {}
     accepted = _accepted(cls)
     for key, value in config.items():
-        if isinstance(value, dict) and value.get("class_name") in ("DTypePolicy", "Policy"):
+        if isinstance(value, dict) and value.get("class_name") in _POLICIES:
             value = value["config"]["name"]
         if accepted is not None and key not in accepted and value in (None, False):
             continue

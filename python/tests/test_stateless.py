@@ -1,0 +1,323 @@
+"""Functions of state: StatelessScope, stateless_call, stateless_apply, stateless_compute_loss, state trees."""
+
+import numpy as np
+import pytest
+
+import swiftbn
+from swiftbn import Model, Sequential, StatelessScope, Variable, layers, ops
+
+RANDOM = np.random.default_rng(8)
+X = RANDOM.normal(size=(6, 4)).astype("float32")
+Y = RANDOM.normal(size=(6, 2)).astype("float32")
+
+
+def values(variables) -> list:
+    return [np.array(v.numpy()) for v in variables]
+
+
+def unchanged(variables, before) -> None:
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def make_model() -> Sequential:
+    model = Sequential(
+        [
+            swiftbn.Input((4,)),
+            layers.Dense(3, kernel_regularizer="l2", name="first"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3, seed=2),
+            layers.Dense(2, name="last"),
+        ]
+    )
+    model.compile(swiftbn.optimizers.Adam(0.1), "mse", metrics=["mae"])
+    return model
+
+
+def test_scope_gives_values_and_takes_them_back():
+    a, b, c = (Variable(np.full(2, value, "float32")) for value in (1.0, 2.0, 3.0))
+    with StatelessScope([(a, np.array([5, 6]))]) as scope:
+        np.testing.assert_array_equal(a.value, [5, 6])
+        b.assign_add(a)
+        a[0] = 7.0
+        assert scope.get_current_value(c) is None
+        np.testing.assert_array_equal(scope.get_current_value(b), [7, 8])
+        with StatelessScope([(b, a), (a, b)]) as inner:
+            np.testing.assert_array_equal([*a.value, *b.value], [7, 8, 7, 6])
+            c.assign([0, 0])
+        np.testing.assert_array_equal(inner.get_current_value(c), [0, 0])
+        assert scope.get_current_value(c) is None
+        np.testing.assert_array_equal([*a.value, *b.value], [7, 6, 7, 8])
+    for variable, value in ((a, 1), (b, 2), (c, 3)):
+        np.testing.assert_array_equal(variable.numpy(), [value, value])
+    after = scope.get_current_value(a)
+    np.testing.assert_array_equal(after, [7, 6])
+    a.assign([9, 9])
+    np.testing.assert_array_equal(scope.get_current_value(a), [7, 6])
+    assert scope.get_current_value(a).dtype == "float32"
+
+
+def test_scope_ends_well_after_an_error():
+    a = Variable(np.ones(2))
+    with pytest.raises(ZeroDivisionError), StatelessScope([(a, np.zeros(2))]):
+        a.assign([3, 3])
+        1 / 0  # noqa: B018
+    np.testing.assert_array_equal(a.numpy(), [1, 1])
+    a.assign([2, 2])
+    np.testing.assert_array_equal(a.numpy(), [2, 2])
+
+
+def test_scope_around_compiled_functions():
+    a = Variable(np.array(1.0, "float32"))
+
+    @swiftbn.jit
+    def step(x):
+        a.assign_add(x)
+        return a * 2.0
+
+    assert step(1.0) == 4.0
+    with StatelessScope() as scope:
+        assert step(1.0) == 6.0 and step(1.0) == 8.0
+        value, gradient = swiftbn.value_and_grad(lambda x: a.assign_add(x) * x)(2.0)
+        assert value == 12.0 and gradient == 8.0
+    assert float(a) == 2.0 and scope.get_current_value(a) == 6.0
+    assert step(1.0) == 6.0
+
+
+def test_scope_in_traced_code():
+    a = Variable(np.array(1.0, "float32"))
+    b = Variable(np.array(2.0, "float32"))
+
+    @swiftbn.jit
+    def function(x):
+        b.assign_add(1.0)
+        with StatelessScope([(a, x)]) as scope:
+            a.assign(a * 3.0)
+            b.assign(a + b)
+            result = scope.get_current_value(a)
+        assert scope.get_current_value(a) is result
+        return result, a + 0.0, b + 0.0, scope.get_current_value(b)
+
+    np.testing.assert_array_equal(function(5.0), [15, 1, 3, 18])
+    assert float(a) == 1.0 and float(b) == 3.0
+
+
+def test_scope_around_fit():
+    model = make_model()
+    before = values(model.variables)
+    with StatelessScope() as scope:
+        model.fit(X, Y, epochs=2, verbose=0)
+        assert not np.array_equal(model.get_layer("first").kernel.numpy(), before[0])
+    unchanged(model.variables, before)
+    assert scope.get_current_value(model.optimizer._iterations) == 2
+    assert int(model.optimizer.iterations.numpy()) == 0
+
+
+def test_scope_collects_losses():
+    layer = layers.ActivityRegularization(l1=1.0)
+    with StatelessScope(collect_losses=True) as scope:
+        layer(X)
+    assert len(scope.losses) == 1
+    with StatelessScope() as scope:
+        layer(X)
+    assert scope.losses == []
+
+
+def test_scope_checks_what_it_is_given():
+    a = Variable(np.ones(2))
+    with pytest.raises(ValueError, match=r"shape \(2,\) for .*\(3,\)"):
+        StatelessScope([(a, np.ones(3))])
+    with pytest.raises(ValueError, match="pairs of a Variable"):
+        StatelessScope([(np.ones(2), np.ones(2))])
+    with pytest.raises(ValueError, match="initialize_variables=False"):
+        StatelessScope(initialize_variables=False)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_stateless_call(traced):
+    model = make_model()
+    before = values(model.variables)
+    trainable = [value + 0.5 for value in values(model.trainable_variables)]
+    others = values(model.non_trainable_variables)
+
+    def function(trainable, others, x):
+        return model.stateless_call(trainable, others, x, training=True, return_losses=True)
+
+    outputs, new, losses = (swiftbn.jit(function) if traced else function)(trainable, others, X)
+    unchanged(model.variables, before)
+    for variable, value in zip(model.trainable_variables, trainable, strict=True):
+        variable.assign(value)
+    np.testing.assert_allclose(model(X, training=True), outputs, rtol=1e-5)
+    for variable, value in zip(model.non_trainable_variables, new, strict=True):
+        np.testing.assert_allclose(variable.numpy(), value, rtol=1e-5)
+    # The moving statistics and the generator's state have moved on.
+    assert not any(np.array_equal(a, b) for a, b in zip(others, new, strict=True))
+    np.testing.assert_allclose(losses, [0.01 * np.sum(np.square(trainable[0]))], rtol=1e-5)
+
+
+def test_training_with_functions_of_state_alone():
+    """The same as `fit`, in the way of JAX."""
+    model, reference = make_model(), make_model()
+    reference.set_weights(model.get_weights())
+    optimizer = model.optimizer
+    optimizer.build(model.trainable_variables)
+
+    def loss(trainable, others, metrics, x, y):
+        outputs, others = model.stateless_call(trainable, others, x, training=True)
+        value, (_, others, metrics) = model.stateless_compute_loss(trainable, others, metrics, x, y, outputs)
+        return value, (others, metrics)
+
+    @swiftbn.jit
+    def step(trainable, others, slots, metrics, x, y):
+        (value, (others, metrics)), gradients = swiftbn.value_and_grad(loss, has_aux=True)(
+            trainable, others, metrics, x, y
+        )
+        trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
+        return value, trainable, others, slots, metrics
+
+    before = values([*model.variables, *optimizer.variables])
+    state = [values(v) for v in (model.trainable_variables, model.non_trainable_variables, optimizer.variables)]
+    state.append(values(model.metrics_variables))
+    for _ in range(3):
+        value, *state = step(*state, X, Y)
+        assert value == pytest.approx(reference.train_on_batch(X, Y)[0], rel=1e-5)
+    unchanged([*model.variables, *optimizer.variables], before)
+    kinds = (reference.trainable_variables, reference.non_trainable_variables, reference.optimizer.variables)
+    for variables, new in zip(kinds, state, strict=False):
+        for variable, array in zip(variables, new, strict=True):
+            np.testing.assert_allclose(variable.numpy(), array, rtol=1e-4, atol=1e-5)
+
+
+def test_numbers_and_shapes_of_values_are_checked():
+    model = make_model()
+    trainable, others = values(model.trainable_variables), values(model.non_trainable_variables)
+    with pytest.raises(ValueError, match="trainable_variables to be 6 tensors.*Received: 5"):
+        model.stateless_call(trainable[1:], others, X)
+    with pytest.raises(ValueError, match="shape"):
+        model.stateless_call(trainable, others[::-1], X)
+    with pytest.raises(ValueError, match="built"):
+        layers.Dense(2).stateless_call([], [], X)
+    with pytest.raises(ValueError, match="metrics_variables to be"):
+        model.stateless_compute_loss(trainable, others, [], X, Y, Y)
+    optimizer = swiftbn.optimizers.SGD()
+    with pytest.raises(ValueError, match="build"):
+        optimizer.stateless_apply([], [], [])
+    optimizer.build(model.trainable_variables)
+    with pytest.raises(ValueError, match="optimizer_variables to be 2 tensors.*Received: 0"):
+        optimizer.stateless_apply([], trainable, trainable)
+    unchanged(model.trainable_variables, trainable)
+
+
+def test_state_tree():
+    model = make_model()
+    model.fit(X, Y, verbose=0)
+    state = model.get_state_tree()
+    first = model.get_layer("first")
+    np.testing.assert_array_equal(state["trainable_variables"][model.name]["first"]["kernel"], model.get_weights()[0])
+    assert set(state) == {"trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables"}
+    assert set(state["metrics_variables"]) == {"loss", "mean_absolute_error"}
+    everything = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    before = values(everything)
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.set_state_tree(state)
+    unchanged(everything, before)
+    part = {"trainable_variables": {model.name: {"first": {"kernel": np.zeros((4, 3))}}}}
+    model.set_state_tree(part)
+    assert not first.kernel.numpy().any() and model.get_layer("last").kernel.numpy().any()
+    part["trainable_variables"][model.name]["first"]["bias"] = np.ones(4)
+    part["trainable_variables"][model.name]["first"]["kernel"] += 1
+    with pytest.raises(ValueError, match=r"first/bias of shape \(3,\).*\(4,\)"):
+        model.set_state_tree(part)
+    assert not first.kernel.numpy().any()
+    with pytest.raises(ValueError, match="no variable nothing in metrics_variables"):
+        model.set_state_tree({"metrics_variables": {"nothing": 1}})
+    with pytest.raises(ValueError, match="'weights'"):
+        model.set_state_tree({"weights": {}})
+    with pytest.raises(ValueError, match="value_format='torch'"):
+        model.get_state_tree("torch")
+
+
+def test_state_tree_of_a_model_that_is_not_compiled():
+    model = Sequential([swiftbn.Input((4,)), layers.Dense(1, name="d")])
+    state = model.get_state_tree("numpy_array")
+    assert state["optimizer_variables"] == state["metrics_variables"] == {}
+    model.set_state_tree(state)
+
+
+class Block(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense, self.relu = layers.Dense(4, name="dense"), layers.ReLU(name="relu")
+        self.seen = swiftbn.metrics.Mean(name="seen")
+
+    def call(self, x):
+        self.seen.update_state(x)
+        return self.relu(self.dense(x))
+
+
+class Subclassed(Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = [Block(name="a"), Block(name="b")]
+        self.lstm = layers.LSTM(2, name="lstm")
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.lstm(ops.expand_dims(x, 1))
+
+
+def test_paths_and_metrics():
+    model = Subclassed(name="model")
+    assert model.path is None and model.blocks[0].path is None
+    model(X)
+    assert model.path == "model" and model.blocks[1].path == "model/b"
+    assert [layer.path for layer in model.blocks[1]._layers] == ["model/b/dense", "model/b/relu"]
+    for layer in (model.blocks[0].dense, model.lstm.cell):
+        assert {v.path for v in layer.weights} == {f"{layer.path}/{v.name}" for v in layer.weights}
+    block = model.blocks[0]
+    assert block.metrics == [block.seen]
+    assert [v.name for v in block.metrics_variables] == ["total", "count"]
+    wrapper = layers.Wrapper(block)
+    assert wrapper.metrics == [block.seen] and layers.Dense(1).metrics == []
+    block.dense(X)
+    assert block.dense.path == "model/a/dense"
+    alone = layers.Dense(3, name="alone")
+    alone.build((None, 2))
+    assert alone.path == "alone"
+
+
+def test_deprecated_and_other_names():
+    layer = layers.Dense(2)
+    with pytest.raises(NotImplementedError, match="attributes"):
+        layer.add_metric(1.0, name="m")
+    variable = layer.add_variable((2,), "ones", name="extra")
+    assert variable.path == f"{layer.name}/extra" and any(v is variable for v in layer.weights)
+    model = make_model()
+    assert model.jit_compile is True and model.run_eagerly is False
+    model.jit_compile, model.run_eagerly = False, False
+    with pytest.raises(ValueError, match="run_eagerly=True"):
+        model.run_eagerly = True
+    with pytest.raises(ValueError, match="jit_compile='xla'"):
+        model.jit_compile = "xla"
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+def test_variables_that_take_their_gradients(steps):
+    weight = Variable(np.ones(2, "float32"))
+    layer = layers.Layer()
+    scale = layer.add_weight((2,), "ones", overwrite_with_gradient=True)
+    assert scale.overwrite_with_gradient and not weight.overwrite_with_gradient
+    optimizer = swiftbn.optimizers.SGD(0.5, gradient_accumulation_steps=steps, loss_scale_factor=2.0)
+    optimizer.build([weight, scale])
+    for factor in (1, 3, 2):
+        optimizer.apply([np.full(2, 2.0, "float32"), np.array([factor, -factor], "float32")])
+        if steps:
+            np.testing.assert_array_equal(scale.numpy(), [1, 1] if factor != 2 else [3, 0])
+        else:
+            np.testing.assert_array_equal(scale.numpy(), [factor, -factor])
+    np.testing.assert_allclose(weight.numpy(), [0.5, 0.5] if steps else [-0.5, -0.5])
+    with pytest.raises(ValueError, match="aggregation='median'"):
+        layer.add_weight((2,), aggregation="median")
+    with pytest.raises(ValueError, match="overwrite_with_gradient='yes'"):
+        layer.add_weight((2,), overwrite_with_gradient="yes")
