@@ -72,6 +72,19 @@ class name_scope:
             self._entered = False
 
 
+class root_scope(name_scope):
+    """A scope that is the outermost one inside, whatever is open around it."""
+
+    def __enter__(self):
+        self._around = _stack()[:]
+        _stack().clear()
+        return super().__enter__()
+
+    def __exit__(self, *exception):
+        super().__exit__()
+        _stack().extend(self._around)
+
+
 def current_path() -> str:
     """The open scopes joined by "/"."""
     return "/".join(name for name, _ in _stack())

@@ -219,3 +219,14 @@ def test_copies_of_a_loaded_model_do_not_share_memory(tmp_path):
     loaded = saving.load_model(tmp_path / "m.keras")
     loaded.fit(X, LABELS, verbose=0)
     assert_same(values(model), before)
+
+
+def test_loaded_variables_have_their_paths(tmp_path):
+    inner = Sequential([Input((3,)), layers.Dense(2, name="deep")], name="inner")
+    outer = Sequential([Input((3,)), layers.Dense(3, name="first"), inner], name="outer")
+    x = Input((3,))
+    model = Model(x, outer(layers.Dense(3, name="begin")(x)), name="whole")
+    model.save(tmp_path / "model.keras")
+    paths = [v.path for v in saving.load_model(tmp_path / "model.keras").variables]
+    assert paths == [v.path for v in model.variables]
+    assert paths[::2] == ["begin/kernel", "outer/first/kernel", "inner/deep/kernel"]

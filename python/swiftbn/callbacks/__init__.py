@@ -12,5 +12,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "early_stopping": "EarlyStopping",
         "learning_rate": "LearningRateScheduler ReduceLROnPlateau",
         "progress": "ProgbarLogger",
+        "remote_monitor": "RemoteMonitor",
+        "swap_ema_weights": "SwapEMAWeights",
     },
 )

@@ -212,8 +212,11 @@ class Sequential(Model):
     def from_config(cls, config: dict, custom_objects=None):
         from swiftbn.saving import deserialize_keras_object
 
-        layers = [deserialize_keras_object(data, custom_objects=custom_objects) for data in config["layers"]]
-        model = cls(layers, name=config.get("name"))
+        name = config.get("name") or naming.auto_name(cls.__name__)
+        # Layers are built with the shapes of their configurations, and have the paths that the model gives them.
+        with naming.root_scope(name):
+            layers = [deserialize_keras_object(data, custom_objects=custom_objects) for data in config["layers"]]
+        model = cls(layers, name=name)
         shape = config.get("build_input_shape")
         if not model.built and shape and isinstance(shape, (list, tuple)):
             model.build(tuple(shape))

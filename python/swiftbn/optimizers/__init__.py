@@ -52,6 +52,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "lamb": "Lamb",
         "lion": "Lion",
         "loss_scale_optimizer": "LossScaleOptimizer",
+        "multi_optimizer": "MultiOptimizer OptimizerMap",
         "muon": "Muon",
         "nadam": "Nadam",
         "schedule_free_adamw": "ScheduleFreeAdamW",

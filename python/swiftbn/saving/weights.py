@@ -11,6 +11,7 @@ from swiftbn._registry import snake_case
 from swiftbn.layers.layer import Layer
 from swiftbn.optimizers.base import Optimizer
 from swiftbn.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from swiftbn.optimizers.multi_optimizer import MultiOptimizer
 from swiftbn.random import SeedGenerator
 from swiftbn.saving.datasets import arrays, open_group
 
@@ -27,6 +28,8 @@ def walk(saveable, path: str = "", seen: set | None = None):
     yield path, saveable
     if isinstance(saveable, LossScaleOptimizer):
         yield from walk(saveable.inner_optimizer, f"{path}/inner_optimizer", seen)
+    if isinstance(saveable, MultiOptimizer):
+        yield from _walk_container(saveable.optimizers, f"{path}/optimizers", seen)
     if isinstance(saveable, (Optimizer, SeedGenerator)):
         return
     for name, child in _children(saveable):
@@ -48,7 +51,7 @@ def _walk_container(container, path: str, seen: set):
         return f"{path}/{name}_{used[name]}" if used[name] else f"{path}/{name}"
 
     for child in container.values() if isinstance(container, dict) else container:
-        if isinstance(child, (Layer, SeedGenerator)):
+        if isinstance(child, (Layer, Optimizer, SeedGenerator)):
             # Objects are addressed by class, since their names depend on what was made before them.
             yield from walk(child, unique(snake_case(type(child).__name__)), seen)
         elif isinstance(child, (list, tuple, dict)):
