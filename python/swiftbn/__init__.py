@@ -17,12 +17,15 @@ from swiftbn.variable import Variable  # noqa: E402
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     {
+        "_choices": "device version",
         "batch_norm": "batch_norm_report fold_batch_norm",
         "compiled_function": "jit",
         "dtype_policies": "DTypePolicy FloatDTypePolicy",
         "gradient_tape": "GradientTape",
         "losses": "Loss",
         "metrics": "Metric",
+        "naming": "name_scope",
+        "operation": "Operation",
         "optimizers": "Optimizer",
         "profiling": "profile",
         "regularizers": "Regularizer",
@@ -30,9 +33,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "transforms": "grad value_and_grad",
     },
     submodules=(
-        *("activations", "batch_norm", "callbacks", "constraints", "datasets", "dtype_policies", "functional"),
-        *("initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "profiling"),
-        *("random", "regularizers", "saving", "tree", "utils"),
+        *("activations", "backend", "batch_norm", "callbacks", "constraints", "datasets", "dtype_policies"),
+        *("functional", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops"),
+        *("optimizers", "preprocessing", "profiling", "random", "regularizers", "saving", "tree", "utils"),
     ),
 )
 __all__ += ["__version__"]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+from swiftbn import _choices, messages
+from swiftbn._checks import positive_integer
+
 _settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+# None until they are set; the environment is asked then.
+_limits: dict = {}
 
 
 def floatx() -> str:
@@ -59,6 +66,44 @@ def standardize_data_format(data_format: str | None) -> str:
     return name
 
 
+def max_epochs() -> int | None:
+    """The largest number of epochs of `fit`, for trying programs out; by default that of KERAS_MAX_EPOCHS, or None."""
+    return _limit("max_epochs", "KERAS_MAX_EPOCHS")
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Sets the largest number of epochs of `fit`; None for no limit."""
+    _set_limit("max_epochs", max_epochs)
+
+
+def max_steps_per_epoch() -> int | None:
+    """The largest number of batches of an epoch, an evaluation or a prediction.
+
+    By default that of the environment's KERAS_MAX_STEPS_PER_EPOCH, or None for no limit.
+    """
+    return _limit("max_steps_per_epoch", "KERAS_MAX_STEPS_PER_EPOCH")
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Sets the largest number of batches of an epoch, an evaluation or a prediction; None for no limit."""
+    _set_limit("max_steps_per_epoch", max_steps_per_epoch)
+
+
+def _limit(name: str, variable: str) -> int | None:
+    if name in _limits:
+        return _limits[name]
+    text = os.environ.get(variable)
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"Expected the environment's {variable} to be an integer >= 1. Received: {text!r}")
+    return int(text)
+
+
+def _set_limit(name: str, value: int | None) -> None:
+    _limits[name] = None if value is None else positive_integer(f"set_{name}", name, value)
+
+
 def config() -> dict:
     """Version of the library, instruction-set level, threads, algorithms, and the settings of this module."""
     from swiftbn import _native
@@ -110,15 +155,28 @@ def set_winograd(enabled: bool) -> None:
     _native.set_winograd(enabled)
 
 
+def dtype_policy():
+    """The dtype policy of layers that are made without a dtype."""
+    from swiftbn import dtype_policies
+
+    return dtype_policies.dtype_policy()
+
+
+def set_dtype_policy(policy) -> None:
+    """Sets the dtype policy of layers that are made without a dtype; see `dtype_policies.set_dtype_policy`."""
+    from swiftbn import dtype_policies
+
+    dtype_policies.set_dtype_policy(policy)
+
+
 # In the package's namespace `config` is the function above; Keras' `config.floatx()` and its like are found on it.
 for _setting in (
-    floatx,
-    set_floatx,
-    epsilon,
-    set_epsilon,
-    image_data_format,
-    set_image_data_format,
-    get_winograd,
-    set_winograd,
+    *(floatx, set_floatx, epsilon, set_epsilon, image_data_format, set_image_data_format, get_winograd, set_winograd),
+    *(max_epochs, set_max_epochs, max_steps_per_epoch, set_max_steps_per_epoch, dtype_policy, set_dtype_policy),
+    *(messages.enable_interactive_logging, messages.disable_interactive_logging),
+    *(messages.is_interactive_logging_enabled, _choices.backend, _choices.set_backend, _choices.is_nnx_enabled),
+    *(_choices.enable_flash_attention, _choices.disable_flash_attention, _choices.is_flash_attention_enabled),
+    *(_choices.enable_traceback_filtering, _choices.disable_traceback_filtering),
+    *(_choices.is_traceback_filtering_enabled, _choices.enable_unsafe_deserialization),
 ):
     setattr(config, _setting.__name__, _setting)

@@ -110,6 +110,11 @@ def set_dtype_policy(policy) -> None:
     _global[:] = [get(policy)]
 
 
+def reset() -> None:
+    """The policy of layers made without a dtype is `floatx()` again."""
+    _global.clear()
+
+
 def get(identifier) -> DTypePolicy:
     """The policy of a name, configuration, dtype or object; the global one for None.
 

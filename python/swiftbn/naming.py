@@ -24,6 +24,12 @@ def uniquify(name: str) -> str:
     return f"{name}_{count}" if count else name
 
 
+def count(name: str) -> int:
+    """Counts a name once more, and returns how often it was."""
+    _counts[name] += 1
+    return _counts[name]
+
+
 def auto_name(prefix: str) -> str:
     """A unique name made from a class name."""
     return uniquify(to_snake_case(prefix))
@@ -50,19 +56,28 @@ def _stack() -> list:
 class name_scope:
     """Variables made inside have `name/` in front of their path.
 
-    A scope opened again at once by the same `caller` under the same name is entered only once.
+    Args:
+        name: without "/".
+        caller: the object that opens the scope.
+        deduplicate: whether a scope opened again at once by the same `caller` under the same name is entered only once.
+        override_parent: path that stands in place of those of the scopes that are open.
+
+    Raises:
+        ValueError: a name that is no string, or holds "/".
     """
 
-    def __init__(self, name: str, caller=None):
+    def __init__(self, name: str, caller=None, deduplicate: bool = True, override_parent: str | None = None):
         self.name = check_name(name)
         self.caller = caller
+        self.deduplicate = deduplicate
+        self.override_parent = override_parent
         self._entered = False
 
     def __enter__(self):
         stack = _stack()
-        same = stack and self.caller is not None and stack[-1] == (self.name, id(self.caller))
-        if not same:
-            stack.append((self.name, id(self.caller) if self.caller is not None else None))
+        own = (self.name, None if self.caller is None else id(self.caller), self.override_parent)
+        if not (self.deduplicate and self.caller is not None and stack and stack[-1][:2] == own[:2]):
+            stack.append(own)
             self._entered = True
         return self
 
@@ -87,4 +102,9 @@ class root_scope(name_scope):
 
 def current_path() -> str:
     """The open scopes joined by "/"."""
-    return "/".join(name for name, _ in _stack())
+    parts: list[str] = []
+    for name, _, parent in _stack():
+        if parent is not None:
+            parts = [part for part in parent.split("/") if part]
+        parts.append(name)
+    return "/".join(parts)

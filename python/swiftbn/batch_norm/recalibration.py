@@ -6,7 +6,7 @@ import collections
 
 import numpy as np
 
-from swiftbn import ops
+from swiftbn import messages, ops
 from swiftbn.batch_norm._graph import Graph
 from swiftbn.batch_norm._statistics import (
     Batches,
@@ -122,7 +122,7 @@ def _set(model, layers: list, found: dict, verbose: int) -> None:
                 )
             variable.assign(value)
         if verbose:
-            print(f"recalibrate: '{layer.name}' over {moments.count:,} values per channel")
+            messages.show(f"recalibrate: '{layer.name}' over {moments.count:,} values per channel")
 
 
 def _check_all_found(model, layers: list, found) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from swiftbn import messages
 from swiftbn.callbacks.monitor import Monitor
 
 
@@ -86,7 +87,7 @@ class ModelCheckpoint(Monitor):
             self.best = value
         if self.verbose:
             change = f"improved from {best} to {value:.5f}" if better else f"did not improve from {best}"
-            print(f"\nEpoch {self._epoch + 1}: {self.monitor} {change}")
+            messages.show(f"\nEpoch {self._epoch + 1}: {self.monitor} {change}")
         return better
 
     def _save(self, logs: dict) -> None:
@@ -94,7 +95,7 @@ class ModelCheckpoint(Monitor):
         if not self._is_wanted(logs):
             return
         if self.verbose:
-            print(f"\nEpoch {self._epoch + 1}: saving model to {path}")
+            messages.show(f"\nEpoch {self._epoch + 1}: saving model to {path}")
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swiftbn import messages
 from swiftbn.callbacks.base import Callback
 from swiftbn.callbacks.monitor import Monitor
 
@@ -36,7 +37,7 @@ class LearningRateScheduler(Callback):
             raise ValueError(f"LearningRateScheduler: expected schedule to return a number. Received: {rate!r}")
         self.model.optimizer.learning_rate = float(rate)
         if self.verbose:
-            print(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {float(rate)}.")
+            messages.show(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {float(rate)}.")
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
@@ -99,6 +100,6 @@ class ReduceLROnPlateau(Monitor):
                 rate = max(present * self.factor, self.min_lr)
                 self.model.optimizer.learning_rate = rate
                 if self.verbose:
-                    print(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
+                    messages.show(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
                 self.cooldown_counter = self.cooldown
                 self.wait = 0

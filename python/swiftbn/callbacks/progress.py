@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from swiftbn import messages
 from swiftbn.callbacks.base import Callback
 
 
@@ -40,7 +41,7 @@ class ProgbarLogger(Callback):
         self._began = time.perf_counter()
         self._count = 0
         self._shown = 0.0
-        if self._verbose != 1 or ProgbarLogger._on_screen is not None:
+        if self._verbose != 1 or ProgbarLogger._on_screen is not None or not messages.is_interactive_logging_enabled():
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -73,7 +74,7 @@ class ProgbarLogger(Callback):
         elif self._verbose == 2:
             per_step = f"{1e3 * seconds / max(self._count, 1):.1f}ms/step"
             pieces = [label, f"{self._count}/{self._count}", f"{seconds:.1f}s", per_step, format_logs(logs)]
-            print(" - ".join(piece for piece in pieces if piece), flush=True)
+            messages.show(" - ".join(piece for piece in pieces if piece))
 
     def _stop(self) -> None:
         if self._bar is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
 from swiftbn._checks import integer, is_integer
+from swiftbn.messages import has_terminal
 
 
 def check_epoch(name: str, value) -> int:
@@ -30,7 +29,7 @@ def check_shuffle(value):
 
 def check_verbose(verbose) -> int:
     if verbose == "auto":
-        return 1 if sys.stdout is not None and sys.stdout.isatty() else 2
+        return 1 if has_terminal() else 2
     if verbose not in (0, 1, 2):
         raise ValueError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
     return int(verbose)

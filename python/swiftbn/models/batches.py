@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from swiftbn import tree
+from swiftbn.config import max_steps_per_epoch
 from swiftbn.models.data import Data, check_batch_size, make_data
 from swiftbn.utils.dataset import PyDataset, batches_in_order
 from swiftbn.utils.packing import unpack_x_y_sample_weight
@@ -151,6 +152,7 @@ class Epochs:
     """
 
     def __init__(self, source, steps: int | None, goes_on: bool = False):
+        steps = _limited(source, steps)
         self._source = source
         self._steps = steps
         self._goes_on = goes_on and steps is not None
@@ -187,6 +189,15 @@ class Epochs:
         # `yield from` would close the source when an epoch ends before it does.
         for batch in self._rest:  # noqa: UP028
             yield batch
+
+
+def _limited(source, steps: int | None) -> int | None:
+    limit = max_steps_per_epoch()
+    known = source.count if steps is None else steps
+    if limit is None or (known is not None and known <= limit):
+        return steps
+    warnings.warn(f"Limiting the steps of an epoch to {limit}, as config.max_steps_per_epoch() says", stacklevel=4)
+    return limit
 
 
 def is_array_data(x) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 
 from swiftbn import tree
+from swiftbn.config import max_epochs
 from swiftbn.models._arguments import (
     check_count,
     check_epoch,
@@ -85,6 +87,9 @@ class Loops(SingleBatches):
                 unless it is found in a later batch of data in batches.
         """
         epochs, initial_epoch = check_epoch("epochs", epochs), check_epoch("initial_epoch", initial_epoch)
+        if max_epochs() is not None and epochs > max_epochs():
+            warnings.warn(f"Limiting epochs to {max_epochs()}, as config.max_epochs() says", stacklevel=2)
+            epochs = max_epochs()
         steps, accumulate = check_count("steps_per_epoch", steps_per_epoch), check_count("accumulate", accumulate) or 1
         validation_steps = check_count("validation_steps", validation_steps)
         shuffle, verbose = check_shuffle(shuffle), check_verbose(verbose)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+from swiftbn import messages
+
 
 def _shape_text(layer) -> str:
     try:
@@ -58,6 +60,8 @@ def print_summary(
     """
     if positions is not None:
         raise ValueError(f"summary: only positions=None is supported. Received: positions={positions!r}")
+    if print_fn is None and not messages.is_interactive_logging_enabled():
+        print_fn = messages.show
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
