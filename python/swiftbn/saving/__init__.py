@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     {
         "archive": "load_model load_weights save_model save_weights",
+        "file_editor": "KerasFileEditor",
         "serialization": "deserialize_keras_object serialize_keras_object",
     },
 )

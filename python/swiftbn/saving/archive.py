@@ -96,8 +96,24 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
     return archive.read(info)
 
 
+def parts(path: Path) -> tuple[io.BytesIO, dict, dict]:
+    """Weights (as HDF5), configuration and metadata of a `.keras` file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no `.keras` file, or a damaged one.
+    """
+    members = _members(path)
+    try:
+        config, metadata = json.loads(members[_CONFIG]), json.loads(members[_METADATA])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {_CONFIG} or {_METADATA} is no JSON: {error}") from None
+    return io.BytesIO(members[_WEIGHTS]), config, metadata
+
+
 @contextlib.contextmanager
-def _h5(source, path: Path):
+def h5(source, path: Path):
+    """An HDF5 file, from a path or from memory, for reading; ValueError if it is none."""
     import h5py
 
     try:
@@ -124,12 +140,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     from swiftbn.saving import weights
 
     path = _checked_path(filepath, ".keras", "load_model")
-    parts = _members(path)
-    try:
-        config = json.loads(parts[_CONFIG])
-        json.loads(parts[_METADATA])
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {_CONFIG} or {_METADATA} is no JSON: {error}") from None
+    source, config, _ = parts(path)
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(f"{path} is no .keras file: {_CONFIG} describes no object")
     if not compile:
@@ -140,7 +151,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         raise ValueError(f"{path}: its configuration does not fit: {type(error).__name__}: {error}") from error
     if not isinstance(model, Model):
         raise ValueError(f"{path}: {_CONFIG} describes no model. Received: {type(model).__name__}")
-    with _h5(io.BytesIO(parts[_WEIGHTS]), path) as file:
+    with h5(source, path) as file:
         weights.read(model, file)
     return model
 
@@ -168,5 +179,5 @@ def load_weights(model, filepath, skip_mismatch=False) -> None:
         raise ValueError(f"load_weights: expected a path that ends in '.weights.h5' or '.keras'. Received: {path}")
     if not model.built:
         raise ValueError(f"Model '{model.name}' has to be built before weights can be loaded into it")
-    with _h5(source, path) as file:
+    with h5(source, path) as file:
         weights.read(model, file, skip_mismatch)

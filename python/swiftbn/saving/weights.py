@@ -106,6 +106,19 @@ def write(model, file: h5py.File) -> None:
             group[key] = np.asarray(value)
 
 
+def shapes(model) -> dict:
+    """The shape of each variable of a model by its path in a file, without "vars"."""
+    found: dict = {}
+    for path, saveable in walk(model):
+        store: dict = {}
+        if isinstance(saveable, SeedGenerator):
+            # Keras does not save them.
+            continue
+        saveable.save_own_variables(store)
+        found.update((f"{path}/{key}".lstrip("/"), tuple(np.shape(value))) for key, value in store.items())
+    return found
+
+
 def read(model, file: h5py.File, skip_mismatch: bool = False) -> None:
     """Takes all variables of a model from a file.
 
