@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from swiftbn import _registry, ops, random
-from swiftbn._checks import finite
+from swiftbn._checks import finite, is_integer
 from swiftbn.dtypes import standardize_dtype
 
 
@@ -118,9 +118,17 @@ class RandomUniform(RandomInitializer):
         return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
 
 
-def compute_fans(shape) -> tuple[int, int]:
-    """Numbers of inputs and outputs that a weight of a shape connects; convolutions count their whole window."""
+def compute_fans(shape, input_axes=None, output_axes=None) -> tuple[int, int]:
+    """Numbers of inputs and outputs that a weight of a shape connects; convolutions count their whole window.
+
+    With axes they are the products of the extents of the input axes, and of the output axes.
+    """
     shape = tuple(shape)
+    if input_axes is not None:
+        for name, axes in (("input_axes", input_axes), ("output_axes", output_axes)):
+            if not all(-len(shape) <= axis < len(shape) for axis in axes):
+                raise ValueError(f"Expected {name} to be axes of a weight of shape {shape}. Received: {name}={axes}")
+        return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
     if not shape:
         return 1, 1
     if len(shape) == 1:
@@ -139,9 +147,19 @@ class VarianceScaling(RandomInitializer):
         mode: "fan_in", "fan_out" or "fan_avg".
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: see `RandomInitializer`.
+        input_axes, output_axes: the axes of inputs and of outputs, both or none; by default the last but one and the
+            last, each with all axes in front of them.
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+    def __init__(
+        self,
+        scale=1.0,
+        mode="fan_in",
+        distribution="truncated_normal",
+        seed=None,
+        input_axes=None,
+        output_axes=None,
+    ):
         if not finite("VarianceScaling", "scale", scale) > 0:
             raise ValueError(f"VarianceScaling: expected scale > 0. Received: scale={scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
@@ -156,11 +174,12 @@ class VarianceScaling(RandomInitializer):
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
+        self.input_axes, self.output_axes = _axes(input_axes, output_axes)
         super().__init__(seed)
 
     def __call__(self, shape, dtype=None):
         dtype = standardize_dtype(dtype)
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
@@ -176,18 +195,32 @@ class VarianceScaling(RandomInitializer):
             "scale": self.scale,
             "mode": self.mode,
             "distribution": self.distribution,
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
             **super().get_config(),
         }
+
+
+def _axes(input_axes, output_axes) -> tuple:
+    if (input_axes is None) != (output_axes is None):
+        raise ValueError(
+            f"Expected input_axes and output_axes, or none of them. Received: {input_axes=}, {output_axes=}"
+        )
+    for name, axes in (("input_axes", input_axes), ("output_axes", output_axes)):
+        if axes is not None and not (isinstance(axes, (list, tuple)) and all(is_integer(axis) for axis in axes)):
+            raise ValueError(f"Expected {name} to be a list of integers. Received: {name}={axes!r}")
+    return tuple(None if axes is None else [int(axis) for axis in axes] for axes in (input_axes, output_axes))
 
 
 class _Named(VarianceScaling):
     _scale, _mode, _distribution = 1.0, "fan_in", "truncated_normal"
 
-    def __init__(self, seed=None):
-        super().__init__(self._scale, self._mode, self._distribution, seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(self._scale, self._mode, self._distribution, seed, input_axes, output_axes)
 
     def get_config(self) -> dict:
-        return RandomInitializer.get_config(self)
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        return {**axes, **RandomInitializer.get_config(self)}
 
 
 class GlorotUniform(_Named):

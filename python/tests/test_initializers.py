@@ -130,6 +130,7 @@ def test_configuration_of_seeded(name):
         np.testing.assert_array_equal(copy((3, 4)), original((3, 4)))
 
 
+NO_AXES = {"input_axes": None, "output_axes": None}
 CONFIGS = [
     (initializers.Zeros(), {}),
     (initializers.Ones(), {}),
@@ -139,10 +140,10 @@ CONFIGS = [
     (initializers.TruncatedNormal(1.0, 2.0), {"mean": 1.0, "stddev": 2.0, "seed": None}),
     (initializers.RandomUniform(1.0, 2.0), {"minval": 1.0, "maxval": 2.0, "seed": None}),
     (initializers.Orthogonal(2.0), {"gain": 2.0, "seed": None}),
-    (initializers.HeNormal(), {"seed": None}),
+    (initializers.HeNormal(), {**NO_AXES, "seed": None}),
     (
         initializers.VarianceScaling(2.0, "fan_out", "uniform"),
-        {"scale": 2.0, "mode": "fan_out", "distribution": "uniform", "seed": None},
+        {"scale": 2.0, "mode": "fan_out", "distribution": "uniform", **NO_AXES, "seed": None},
     ),
 ]
 

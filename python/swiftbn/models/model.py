@@ -103,8 +103,25 @@ class Model(Loops, StateTree, Layer):
             f"Model '{self.name}' has no layer named {name!r}, only {', '.join(layer.name for layer in layers)}"
         )
 
-    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False):
-        """Prints a table of the layers with their output shapes and numbers of parameters."""
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
+        """Prints a table of the layers with their output shapes and numbers of parameters.
+
+        Args:
+            line_length: width in characters.
+            positions: only None.
+            print_fn: function that gets the text instead of standard output.
+            expand_nested: whether layers of nested models are listed.
+            show_trainable: whether a column says what is trained.
+            layer_range: two names (or regular expressions) of layers, between which layers are listed.
+        """
         from swiftbn.utils.summary import print_summary
 
         print_summary(
@@ -114,6 +131,7 @@ class Model(Loops, StateTree, Layer):
             print_fn=print_fn,
             expand_nested=expand_nested,
             show_trainable=show_trainable,
+            layer_range=layer_range,
         )
 
     def plan_summary(self, x=None, y=None, sample_weight=None, *, batch_size=32, print_fn=None):

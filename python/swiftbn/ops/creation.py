@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from swiftbn.dtypes import standardize_dtype, to_host_array
+from swiftbn._checks import integer, is_number
+from swiftbn.config import floatx
+from swiftbn.dtypes import is_float_dtype, numpy_dtype, result_dtype, standardize_dtype, to_host_array
 from swiftbn.operation import operation
 from swiftbn.ops._dispatch import call, dtype_of, resolve, to_dtype
 from swiftbn.tensor import KerasTensor, Tensor
@@ -94,9 +96,35 @@ def arange(start, stop=None, step=None, dtype=None) -> np.ndarray:
     return np.arange(start, stop, step, standardize_dtype(dtype))
 
 
-def linspace(start, stop, num: int = 50, endpoint: bool = True, dtype=None) -> np.ndarray:
-    """`num` evenly spaced numbers from start to stop."""
-    return np.linspace(start, stop, num, endpoint, dtype=standardize_dtype(dtype))
+@operation
+def linspace(start, stop, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype=None, axis: int = 0):
+    """`num` evenly spaced numbers from start to stop, along a new axis when these are tensors.
+
+    Without `endpoint` stop is left out; with `retstep` the distance is returned, too. By default the dtype is that in
+    which float tensors meet, else `floatx()`.
+    """
+    num = integer("linspace", "num", num, 0)
+    ends = [x if is_number(x) else resolve(x) for x in (start, stop)]
+    floats = [dtype_of(x) for x in ends if not is_number(x) and is_float_dtype(dtype_of(x))]
+    kind = result_dtype(*floats) if floats else floatx()
+    dtype = kind if dtype is None else standardize_dtype(dtype)
+    if not any(isinstance(x, Tensor) for x in ends):
+        result = np.linspace(*ends, num, endpoint, retstep, numpy_dtype(dtype), axis)
+        return (result[0], np.asarray(result[1], numpy_dtype(kind))) if retstep else result
+    from swiftbn.ops.elementwise import add, divide, floor, multiply, subtract, where
+    from swiftbn.ops.shaping import expand_dims, moveaxis, reshape
+
+    start, stop = (to_dtype(x, kind) for x in ends)
+    span, parts = subtract(stop, start), num - 1 if endpoint else num
+    step = divide(span, float(parts)) if parts > 0 else multiply(span, float("nan"))
+    steps = reshape(np.arange(num, dtype=numpy_dtype(kind)), (num, *[1] * len(span.shape)))
+    values = add(multiply(steps, expand_dims(step if parts > 0 else span, 0)), start)
+    if endpoint and parts > 0:
+        # Free of rounding at the end.
+        values = where(steps == parts, stop, values)
+    values = moveaxis(values, 0, axis)
+    values = to_dtype(values if is_float_dtype(dtype) else floor(values), dtype)
+    return (values, step) if retstep else values
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype=None) -> np.ndarray:

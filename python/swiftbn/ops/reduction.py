@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 
-from swiftbn.dtypes import is_float_dtype
+import numpy as np
+
+from swiftbn._checks import is_number
+from swiftbn.dtypes import is_float_dtype, standardize_dtype, to_host_array
 from swiftbn.operation import operation
 from swiftbn.ops._dispatch import call, dtype_of, normalize_axes, normalize_axis, resolve, to_dtype, to_float
+from swiftbn.ops.creation import full
 from swiftbn.ops.elementwise import (
     _truth,
     add,
     exp,
     log,
+    maximum,
+    minimum,
     sqrt,
     square,
     stop_gradient,
@@ -39,11 +45,55 @@ def _reduction(name: str, summary: str):
 
 
 sum = _reduction("sum", "Sum")
-prod = _reduction("prod", "Product")
-max = _reduction("max", "Largest element (NaN if there is one)")
-min = _reduction("min", "Smallest element (NaN if there is one)")
-amax = max
-amin = min
+
+
+@operation
+def prod(x, axis=None, keepdims: bool = False, dtype=None):
+    """Product over `axis` (an integer, several, or None for all axes), which `keepdims` keeps with extent 1.
+
+    It is computed in `dtype`, by default that of x.
+    """
+    x = x if dtype is None else to_dtype(x, standardize_dtype(dtype))
+    return through_float(lambda value: _reduce("prod", value, axis, keepdims), x)
+
+
+def _extreme(name: str, summary: str, meet):
+    def function(x, axis=None, keepdims: bool = False, initial=None):
+        if initial is None:
+            return through_float(lambda value: _reduce(name, value, axis, keepdims), x)
+        x = resolve(x)
+        kind = "int32" if dtype_of(x) == "bool" else dtype_of(x)
+        if not is_number(initial) or (not is_float_dtype(kind) and initial != np.asarray(initial).astype(kind)):
+            raise ValueError(f"{name}: expected initial to be a number of dtype {kind}. Received: {initial=}")
+        start = to_host_array(initial, kind)
+        axes = normalize_axes(axis, len(x.shape), name)
+        if 0 in [x.shape[axis] for axis in axes]:
+            extents = [1 if i in axes else extent for i, extent in enumerate(x.shape) if keepdims or i not in axes]
+            return full(tuple(extents), start, kind)
+        return meet(through_float(lambda value: _reduce(name, value, axis, keepdims), x), start)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (
+        f"{summary} over `axis` (an integer, several, or None for all axes), which `keepdims` keeps with extent 1.\n\n"
+        "    `initial` is a number that counts as one more element; without it there has to be one.\n    "
+    )
+    return operation(function)
+
+
+max = _extreme("max", "Largest element (NaN if there is one)", maximum)
+min = _extreme("min", "Smallest element (NaN if there is one)", minimum)
+
+
+@operation
+def amax(x, axis=None, keepdims: bool = False):
+    """Largest element (NaN if there is one) over `axis`, as `max`."""
+    return through_float(lambda value: _reduce("max", value, axis, keepdims), x)
+
+
+@operation
+def amin(x, axis=None, keepdims: bool = False):
+    """Smallest element (NaN if there is one) over `axis`, as `min`."""
+    return through_float(lambda value: _reduce("min", value, axis, keepdims), x)
 
 
 @operation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 from swiftbn import messages
 
@@ -36,15 +37,35 @@ def _size(variables) -> str:
     return ""
 
 
-def _rows(model, expand: bool, depth: int = 0):
-    for layer in model.layers:
+def _rows(layers, expand: bool, depth: int = 0):
+    for layer in layers:
         yield depth, layer
         if expand and hasattr(layer, "layers"):
-            yield from _rows(layer, expand, depth + 1)
+            yield from _rows(layer.layers, expand, depth + 1)
+
+
+def _between(layers: list, layer_range) -> list:
+    """The layers from the first whose name one expression matches to the last that the other does, with both."""
+    if layer_range is None:
+        return layers
+    if not isinstance(layer_range, (list, tuple)) or [type(name) for name in layer_range] != [str, str]:
+        raise ValueError(f"summary: expected layer_range to be two names of layers. Received: {layer_range=}")
+    found = [[i for i, layer in enumerate(layers) if re.match(name, layer.name)] for name in layer_range]
+    if not all(found):
+        names = ", ".join(layer.name for layer in layers)
+        raise ValueError(f"summary: expected layer_range among {names}. Received: {layer_range=}")
+    ends = found[0][0], found[1][-1]
+    return layers[min(ends) : max(ends) + 1]
 
 
 def print_summary(
-    model, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False
+    model,
+    line_length=None,
+    positions=None,
+    print_fn=None,
+    expand_nested=False,
+    show_trainable=False,
+    layer_range=None,
 ) -> None:
     """Prints the layers with output shapes and numbers of parameters, and the totals.
 
@@ -54,9 +75,10 @@ def print_summary(
         print_fn: function that gets the text instead of standard output.
         expand_nested: whether layers of nested models are listed.
         show_trainable: whether a column says what is trained.
+        layer_range: two names (or regular expressions) of layers, between which layers are listed.
 
     Raises:
-        ValueError: `positions`, which is not supported.
+        ValueError: `positions`, which is not supported, or layers that are not there.
     """
     if positions is not None:
         raise ValueError(f"summary: only positions=None is supported. Received: positions={positions!r}")
@@ -72,7 +94,7 @@ def print_summary(
     table.add_column("Param #", justify="right")
     if show_trainable:
         table.add_column("Trainable")
-    for depth, layer in _rows(model, expand_nested):
+    for depth, layer in _rows(_between(model.layers, layer_range), expand_nested):
         parameters = f"{_count(layer.weights):,}" if layer.built else "0 (unbuilt)"
         cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape_text(layer), parameters]
         if show_trainable:
