@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from swiftbn import _native, naming
+from swiftbn._checks import one_of
 from swiftbn.dtypes import computing_dtype, to_host_array
 from swiftbn.stateless_scope import before_writing
 from swiftbn.tensor import Operators, Tensor
 from swiftbn.trace import current_trace, suspend_trace
+
+AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
 
 class Variable(Operators):
@@ -21,13 +24,31 @@ class Variable(Operators):
         shape: extents; only with an initializer that is called.
         dtype: element type; by default the array's, else `floatx()`.
         trainable: whether optimizers change it.
+        autocast: accepted, and without effect: variables are always read in their own dtype.
+        aggregation, synchronization: as in Keras, without effect, as there is one replica.
         name: without "/"; by default "variable", "variable_1", …
+        layout: only None.
 
     Raises:
         ValueError: no or unknown extents, a name with "/", an unsupported dtype.
     """
 
-    def __init__(self, initializer, shape=None, dtype=None, trainable: bool = True, name: str | None = None):
+    def __init__(
+        self,
+        initializer,
+        shape=None,
+        dtype=None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation="none",
+        synchronization="auto",
+        name: str | None = None,
+        layout=None,
+    ):
+        one_of("Variable", "autocast", autocast, (True, False))
+        one_of("Variable", "aggregation", aggregation, AGGREGATIONS)
+        one_of("Variable", "synchronization", synchronization, (None, "none", "on_read", "on_write", "auto"))
+        one_of("Variable", "layout", layout, (None,))
         name = naming.check_name(name or naming.auto_name(type(self).__name__))
         scope = naming.current_path()
         self.name = name

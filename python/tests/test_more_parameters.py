@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from checks import check_gradient, traced
 
-from swiftbn import Input, Model, Sequential, initializers, jit, layers, ops
+from swiftbn import Input, Model, Sequential, Variable, initializers, jit, layers, ops
 from swiftbn.models import model_from_json
 
 X = np.random.default_rng(6).normal(size=(3, 4, 2))
@@ -175,3 +175,20 @@ def test_keras_agrees():
     x = X[0].astype("float32")
     for p, q in zip(model.predict([x, 2 * x], verbose=0), again.predict([x, 2 * x], verbose=0), strict=True):
         np.testing.assert_allclose(p, q, rtol=1e-5)
+
+
+def test_parameters_of_variables_and_files(tmp_path):
+    variable = Variable(np.ones(2), autocast=False, aggregation="mean", synchronization="on_read", name="v")
+    assert variable.name == "v" and variable.dtype == "float64"
+    for arguments, text in (
+        ({"autocast": "no"}, "autocast='no'"),
+        ({"aggregation": "median"}, "aggregation='median'"),
+        ({"synchronization": "never"}, "synchronization='never'"),
+        ({"layout": "rows"}, "layout='rows'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            Variable(np.ones(2), **arguments)
+    model = Sequential([Input((3,)), layers.Dense(2)])
+    model.save(tmp_path / "m.keras", zipped=True)
+    with pytest.raises(ValueError, match="zipped=False"):
+        model.save(tmp_path / "m.keras", zipped=False)

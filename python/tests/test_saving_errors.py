@@ -50,7 +50,7 @@ def test_plain_h5_file_under_the_wrong_name(model, tmp_path):
             saving.load_model(tmp_path / name)
     for name in ("m.h5", "m", "m.npz"):
         with pytest.raises(
-            ValueError, match=r"load_weights: expected a path that ends in '\.weights\.h5' or '\.keras'"
+            ValueError, match=r"load_weights: expected a path that ends in '\.weights\.h5', '\.weights\.json'"
         ):
             model.load_weights(tmp_path / name)
         with pytest.raises(ValueError, match=r"save_weights: expected a path that ends in '\.weights\.h5'"):

@@ -37,16 +37,10 @@ DEVICES = "there is one device and no automatic change of dtype"
 # Parameters of Keras that are missing here: giving them is a TypeError that names them.
 MISSING = {
     "KerasTensor": ("sparse ragged record_history", SPARSE),
-    "Variable": ("autocast aggregation synchronization layout", DEVICES),
     "add_variable": ("aggregation layout", DEVICES),
     "ops.convert_to_tensor": ("sparse ragged", SPARSE),
     "ops.multi_hot": ("sparse", SPARSE),
     "layers.Dense.call": ("training", "the layer does the same in training"),
-    "saving.save_model": ("zipped", "the format follows from the ending of the file's name"),
-    "save": ("zipped", "the format follows from the ending of the file's name"),
-    "models.save_model": ("zipped", "the format follows from the ending of the file's name"),
-    "saving.save_weights": ("max_shard_size", "there is always one file"),
-    "save_weights": ("max_shard_size", "there is always one file"),
 }
 PREPROCESSING = (
     "CategoryEncoding CenterCrop Discretization Normalization RandomBrightness RandomContrast RandomCrop RandomFlip "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from swiftbn import naming
 from swiftbn._checks import one_of
 from swiftbn.dtypes import is_float_dtype, standardize_dtype
-from swiftbn.variable import Variable
+from swiftbn.variable import AGGREGATIONS, Variable
 
 
 class Weights:
@@ -45,8 +45,7 @@ class Weights:
             raise ValueError(
                 f"add_weight: expected shape to be extents, name=... by keyword. Received: shape={shape!r}"
             )
-        aggregations = (None, "none", "mean", "sum", "only_first_replica")
-        one_of("add_weight", "aggregation", aggregation, aggregations)
+        one_of("add_weight", "aggregation", aggregation, AGGREGATIONS)
         one_of("add_weight", "autocast", autocast, (True, False))
         one_of("add_weight", "overwrite_with_gradient", overwrite_with_gradient, (True, False))
         dtype = self.dtype if dtype is None else standardize_dtype(dtype)

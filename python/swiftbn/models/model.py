@@ -177,20 +177,20 @@ class Model(Loops, StateTree, Layer):
 
         recalibrate(self, x, batch_size=batch_size, method=method, verbose=verbose)
 
-    def save(self, filepath, overwrite: bool = True) -> None:
+    def save(self, filepath, overwrite: bool = True, zipped=None) -> None:
         """Writes architecture, weights, and training configuration to a `.keras` file."""
         from swiftbn.saving import save_model
 
-        save_model(self, filepath, overwrite=overwrite)
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped)
 
-    def save_weights(self, filepath, overwrite: bool = True) -> None:
-        """Writes the weights to a `.weights.h5` file."""
+    def save_weights(self, filepath, overwrite: bool = True, max_shard_size=None) -> None:
+        """Writes the weights to a `.weights.h5` file, or with `max_shard_size` (in GB) to several."""
         from swiftbn.saving import save_weights
 
-        save_weights(self, filepath, overwrite=overwrite)
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch: bool = False) -> None:
-        """Takes the weights from a `.weights.h5` or `.keras` file."""
+        """Takes the weights from a `.weights.h5`, `.weights.json` or `.keras` file."""
         from swiftbn.saving import load_weights
 
         load_weights(self, filepath, skip_mismatch=skip_mismatch)

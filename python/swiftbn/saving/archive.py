@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from swiftbn._checks import is_number
 from swiftbn.saving.files import replacing
 from swiftbn.saving.serialization import deserialize_keras_object, serialize_keras_object
 
@@ -40,13 +41,18 @@ def _weights_bytes(model) -> bytes:
     return memory.getvalue()
 
 
-def save_model(model, filepath, overwrite=True) -> None:
+def save_model(model, filepath, overwrite=True, zipped=None) -> None:
     """Writes architecture, weights and training state of a model to a `.keras` file, which Keras 3 can load.
+
+    Args:
+        zipped: only None or True: the file is a ZIP archive.
 
     Raises:
         ValueError: another ending, or a model that is not built.
         FileExistsError: the file exists and `overwrite` is False.
     """
+    if zipped not in (None, True):
+        raise ValueError(f"save: only zipped=True is supported. Received: {zipped=}")
     path = _checked_path(filepath, ".keras", "save")
     if not model.built:
         raise ValueError(f"Model '{model.name}' has to be built before it can be saved: call it, fit it, or build() it")
@@ -60,16 +66,27 @@ def save_model(model, filepath, overwrite=True) -> None:
         archive.writestr(_WEIGHTS, _weights_bytes(model))
 
 
-def save_weights(model, filepath, overwrite=True) -> None:
+def save_weights(model, filepath, overwrite=True, max_shard_size=None) -> None:
     """Writes the weights of a model to a `.weights.h5` file, which Keras 3 can load.
 
+    Args:
+        max_shard_size: the largest size of weights in a file, in GB. With it the path ends in `.weights.json`: a file
+            that lists the others, which are written beside it.
+
     Raises:
-        ValueError: another ending, or a model that is not built.
+        ValueError: another ending, or a model that is not built; a weight that is larger than `max_shard_size`.
         FileExistsError: the file exists and `overwrite` is False.
     """
-    path = _checked_path(filepath, ".weights.h5", "save_weights")
+    path = _checked_path(filepath, ".weights.h5" if max_shard_size is None else ".weights.json", "save_weights")
     if not model.built:
         raise ValueError(f"Model '{model.name}' has to be built before its weights can be saved")
+    if max_shard_size is not None:
+        from swiftbn.saving import shards
+
+        if not is_number(max_shard_size) or not max_shard_size > 0:
+            raise ValueError(f"save_weights: expected max_shard_size to be a number > 0. Received: {max_shard_size=}")
+        shards.write(model, path, overwrite, max_shard_size)
+        return
     with replacing(path, overwrite) as name:
         Path(name).write_bytes(_weights_bytes(model))
 
@@ -152,12 +169,19 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     if not isinstance(model, Model):
         raise ValueError(f"{path}: {_CONFIG} describes no model. Received: {type(model).__name__}")
     with h5(source, path) as file:
-        weights.read(model, file)
+        weights.read(model, [file])
     return model
 
 
+def _check_built(model) -> None:
+    if not model.built:
+        raise ValueError(f"Model '{model.name}' has to be built before weights can be loaded into it")
+
+
 def load_weights(model, filepath, skip_mismatch=False) -> None:
-    """Takes the weights from a `.weights.h5` or `.keras` file; when something does not fit, nothing is changed.
+    """Takes the weights from a `.weights.h5`, `.weights.json` or `.keras` file.
+
+    When something does not fit, nothing is changed.
 
     Args:
         skip_mismatch: leaves alone the layers that do not fit instead.
@@ -169,6 +193,13 @@ def load_weights(model, filepath, skip_mismatch=False) -> None:
     from swiftbn.saving import weights
 
     path = Path(os.fspath(filepath))
+    if path.name.endswith(".weights.json"):
+        from swiftbn.saving import shards
+
+        _check_built(model)
+        with shards.opened(path) as files:
+            weights.read(model, files, skip_mismatch)
+        return
     if path.name.endswith(".keras"):
         source = io.BytesIO(_members(path)[_WEIGHTS])
     elif path.name.endswith(".weights.h5"):
@@ -176,8 +207,9 @@ def load_weights(model, filepath, skip_mismatch=False) -> None:
             raise FileNotFoundError(f"{path} does not exist")
         source = str(path)
     else:
-        raise ValueError(f"load_weights: expected a path that ends in '.weights.h5' or '.keras'. Received: {path}")
-    if not model.built:
-        raise ValueError(f"Model '{model.name}' has to be built before weights can be loaded into it")
+        raise ValueError(
+            f"load_weights: expected a path that ends in '.weights.h5', '.weights.json' or '.keras'. Received: {path}"
+        )
+    _check_built(model)
     with h5(source, path) as file:
-        weights.read(model, file, skip_mismatch)
+        weights.read(model, [file], skip_mismatch)

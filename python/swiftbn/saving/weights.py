@@ -91,17 +91,24 @@ def _internal_attributes() -> set:
 _internal: set[str] = set()
 
 
-def write(model, file: h5py.File) -> None:
-    """Puts all variables of a model, and of its optimizer, into a file."""
+def contents(model):
+    """(path of the group, name or None, values by key) of each object of a model, and of its optimizer."""
     for path, saveable in walk(model):
-        group = file.create_group(f"{path}/vars" if path else "vars")
-        if isinstance(getattr(saveable, "name", None), str):
-            group.attrs["name"] = saveable.name
+        name = getattr(saveable, "name", None)
         store: dict = {}
         if isinstance(saveable, SeedGenerator):
             store["0"] = saveable.state.numpy()
         else:
             saveable.save_own_variables(store)
+        yield f"{path}/vars" if path else "vars", name if isinstance(name, str) else None, store
+
+
+def write(model, file: h5py.File) -> None:
+    """Puts all variables of a model, and of its optimizer, into a file."""
+    for place, name, store in contents(model):
+        group = file.create_group(place)
+        if name is not None:
+            group.attrs["name"] = name
         for key, value in store.items():
             group[key] = np.asarray(value)
 
@@ -119,8 +126,8 @@ def shapes(model) -> dict:
     return found
 
 
-def read(model, file: h5py.File, skip_mismatch: bool = False) -> None:
-    """Takes all variables of a model from a file.
+def read(model, files: list, skip_mismatch: bool = False) -> None:
+    """Takes all variables of a model from HDF5 files, each of which has a part of them.
 
     Everything is compared first: when something does not fit, nothing is changed.
 
@@ -129,7 +136,9 @@ def read(model, file: h5py.File, skip_mismatch: bool = False) -> None:
     """
     found, unfit = [], []
     for path, saveable in walk(model):
-        store = open_group(file, f"{path}/vars" if path else "vars")
+        store: dict = {}
+        for file in files:
+            store.update(open_group(file, f"{path}/vars" if path else "vars"))
         if isinstance(saveable, SeedGenerator) and not store:
             continue
         if isinstance(saveable, Optimizer) and len(store) != len(saveable.variables):
