@@ -124,6 +124,7 @@ REQUIRED = {
     "Dense": {"units": 2},
     "EinsumDense": {"equation": "ab,bc->ac", "output_shape": 2},
     "Embedding": {"input_dim": 2, "output_dim": 2},
+    "ReversibleEmbedding": {"input_dim": 2, "output_dim": 2},
     "MultiHeadAttention": {"num_heads": 1, "key_dim": 1},
     "CategoryEncoding": {"num_tokens": 2},
     "Discretization": {"num_bins": 2},

@@ -27,8 +27,11 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     {
         "activation": "ELU Activation LeakyReLU PReLU ReLU Softmax",
         "activity_regularization": "ActivityRegularization",
+        "adaptive_pooling": "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+        "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D",
         "attention": "AdditiveAttention Attention",
         "bidirectional": "Bidirectional",
+        "conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
         "conv_transpose": "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
         "depthwise_conv": "DepthwiseConv1D DepthwiseConv2D",
         "dot_product": "Dot dot",
@@ -57,9 +60,11 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "preprocessing.normalization": "Normalization",
         "preprocessing.rescaling": "Rescaling",
         "preprocessing.sizes": "CenterCrop RandomCrop Resizing",
+        "reversible_embedding": "ReversibleEmbedding",
         "rms_normalization": "RMSNormalization",
         "rnn": "RNN",
         "separable_conv": "SeparableConv1D SeparableConv2D",
+        "serialization": "deserialize serialize",
         "simple_rnn": "SimpleRNN SimpleRNNCell",
         "spectral_normalization": "SpectralNormalization",
         "stacked_rnn_cells": "StackedRNNCells",

@@ -151,6 +151,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     {
         "activation": "celu glu hard_shrink hard_tanh soft_shrink sparse_plus sparse_sigmoid sparsemax squareplus "
         "tanh_shrink threshold",
+        "adaptive_pooling": "adaptive_average_pool adaptive_max_pool",
         "arranging": "append array_split dsplit dstack fliplr flipud hsplit hstack meshgrid roll rot90 select vander "
         "vsplit vstack",
         "bitwise": "bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift "
