@@ -128,6 +128,8 @@ REQUIRED = {
     "MultiHeadAttention": {"num_heads": 1, "key_dim": 1},
     "CategoryEncoding": {"num_tokens": 2},
     "Discretization": {"num_bins": 2},
+    "Hashing": {"num_bins": 2},
+    "HashedCrossing": {"num_bins": 2},
     **{name: {"filters": 2, "kernel_size": 1} for name in ("Conv1D", "Conv2D", "Conv3D")},
     **{name: {"units": 2} for name in ("LSTM", "GRU")},
 }

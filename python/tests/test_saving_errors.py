@@ -120,7 +120,7 @@ def with_layer(**changes):
 
 
 UNKNOWN = {
-    "class of Keras": (dict(class_name="ConvLSTM3D"), "Unknown class keras.layers.ConvLSTM3D"),
+    "class of Keras": (dict(class_name="JaxLayer"), "Unknown class keras.layers.JaxLayer"),
     "user's class": (
         dict(module="shop.nets", class_name="Mixer", registered_name="shop>Mixer"),
         "Unknown class shop.nets.Mixer: swiftbn does not have it, and it is not in custom_objects",

@@ -51,8 +51,13 @@ def save_model(model, filepath, overwrite=True, zipped=None) -> None:
         ValueError: another ending, or a model that is not built.
         FileExistsError: the file exists and `overwrite` is False.
     """
+<<<<<<< HEAD
     if zipped not in (None, True):
         raise ValueError(f"save: only zipped=True is supported. Received: {zipped=}")
+=======
+    from swiftbn.saving import assets
+
+>>>>>>> 2e51a58 (Strings and categories: lookups, text vectorization, hashing)
     path = _checked_path(filepath, ".keras", "save")
     if not model.built:
         raise ValueError(f"Model '{model.name}' has to be built before it can be saved: call it, fit it, or build() it")
@@ -64,6 +69,7 @@ def save_model(model, filepath, overwrite=True, zipped=None) -> None:
         archive.writestr(_METADATA, json.dumps(metadata))
         archive.writestr(_CONFIG, json.dumps(serialize_keras_object(model)))
         archive.writestr(_WEIGHTS, _weights_bytes(model))
+        assets.write(model, archive)
 
 
 def save_weights(model, filepath, overwrite=True, max_shard_size=None) -> None:
@@ -92,7 +98,9 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None) -> None:
 
 
 def _members(path: Path) -> dict[str, bytes]:
-    """The archive's parts, read into memory: nothing is unpacked to disk."""
+    """The archive's parts, read into memory; of them only assets, for the layers that own them, go to disk later."""
+    from swiftbn.saving import assets
+
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     try:
@@ -101,7 +109,9 @@ def _members(path: Path) -> dict[str, bytes]:
             missing = [name for name in (_CONFIG, _METADATA, _WEIGHTS) if name not in names]
             if missing:
                 raise ValueError(f"{path} is no .keras file: {', '.join(missing)} is missing")
-            return {name: _member(archive, name, path) for name in (_CONFIG, _METADATA, _WEIGHTS)}
+            return {
+                name: _member(archive, name, path) for name in (_CONFIG, _METADATA, _WEIGHTS, *assets.names(archive))
+            }
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise ValueError(f"{path} is no .keras file, or it is damaged: {error}") from None
 
@@ -154,7 +164,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         ValueError: no `.keras` file, a damaged one, classes that swiftbn does not have, weights that do not fit.
     """
     from swiftbn.models.model import Model
-    from swiftbn.saving import weights
+    from swiftbn.saving import assets, weights
 
     path = _checked_path(filepath, ".keras", "load_model")
     source, config, _ = parts(path)
@@ -168,8 +178,14 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         raise ValueError(f"{path}: its configuration does not fit: {type(error).__name__}: {error}") from error
     if not isinstance(model, Model):
         raise ValueError(f"{path}: {_CONFIG} describes no model. Received: {type(model).__name__}")
+<<<<<<< HEAD
     with h5(source, path) as file:
         weights.read(model, [file])
+=======
+    with _h5(io.BytesIO(parts[_WEIGHTS]), path) as file:
+        weights.read(model, file)
+    assets.read(model, {name: data for name, data in parts.items() if name not in (_CONFIG, _METADATA, _WEIGHTS)})
+>>>>>>> 2e51a58 (Strings and categories: lookups, text vectorization, hashing)
     return model
 
 
