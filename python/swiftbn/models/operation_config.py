@@ -13,7 +13,11 @@ from swiftbn.operation import FunctionOperation, Node
 # Parameters that are given in the call; Keras keeps the others in the operation's configuration.
 _CALL_PARAMETERS = frozenset(
     "x x1 x2 xs condition inputs kernel target output indices variable fill_value constant_values key "
+<<<<<<< HEAD
     "images transform start stop".split()
+=======
+    "images transform volumes image1 image2 coordinates start_points end_points".split()
+>>>>>>> 554cedb (All functions of ops.image)
 )
 # Modules of Keras' operation classes where it is not keras.src.ops.numpy.
 _MODULES = {
@@ -24,10 +28,19 @@ _MODULES = {
     "math": "erf logsumexp rsqrt",
     "core": "cast convert_to_tensor stop_gradient unstack",
     "linalg": "norm",
-    "image": "affine_transform resize",
+    "image": "affine_transform crop_images elastic_transform extract_patches extract_patches_3d gaussian_blur "
+    "hsv_to_rgb map_coordinates pad_images perspective_transform resize rgb_to_grayscale rgb_to_hsv sobel_edges ssim",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
-_CLASS_NAMES = {"getitem": "GetItem", "abs": "Absolute"}
+_CLASS_NAMES = {
+    "getitem": "GetItem",
+    "abs": "Absolute",
+    "extract_patches_3d": "ExtractPatches",
+    "hsv_to_rgb": "HSVToRGB",
+    "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
+    "ssim": "SSIM",
+}
 
 
 def _class_name(function_name: str) -> str:
@@ -40,6 +53,8 @@ def _functions() -> dict:
     functions = [getattr(module, name) for module in (ops, ops.image) for name in dir(module)]
     found = {_class_name(f.__name__): f.__wrapped__ for f in functions if hasattr(f, "__wrapped__") and callable(f)}
     found["Abs"] = found["Absolute"]
+    # With three sizes it takes volumes.
+    found["ExtractPatches"] = ops.image.extract_patches.__wrapped__
     return found
 
 
@@ -48,7 +63,7 @@ def _call_parameters(function) -> list:
     parameters = inspect.signature(function).parameters.values()
     names = [p.name for p in parameters if p.name in _CALL_PARAMETERS or p.kind is p.VAR_POSITIONAL]
     # What lies outside of images is configured.
-    return [name for name in names if name != "fill_value"] if "images" in names else names
+    return [name for name in names if name != "fill_value"] if {"images", "coordinates"} & {*names} else names
 
 
 def operation_config(operation: FunctionOperation, node: Node) -> tuple[dict, list]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from swiftbn import _lazy
 from swiftbn.config import standardize_data_format
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.operation import operation
@@ -276,3 +277,14 @@ def _inside(places, extent: int, fill_mode: str):
 def _mirrored(index, extent: int):
     period = extent - 1
     return absolute(subtract(mod(add(index, period), 2 * period), period)) if period else multiply(index, 0)
+
+
+# The other functions, by the modules beside this one that define them.
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    {
+        ".image_colors": "hsv_to_rgb rgb_to_grayscale rgb_to_hsv",
+        ".image_sampling": "elastic_transform map_coordinates perspective_transform scale_and_translate",
+        ".image_windows": "crop_images extract_patches extract_patches_3d gaussian_blur pad_images sobel_edges ssim",
+    },
+)
