@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from swiftbn import naming
+from swiftbn import _lazy, naming
 from swiftbn._checks import finite, integer
 from swiftbn.dtypes import COMPUTING_DTYPES, INT_DTYPES, standardize_dtype
 from swiftbn.ops._dispatch import call, dtype_of, normalize_axis, resolve, to_dtype, to_float
@@ -214,3 +214,6 @@ def shuffle(x, axis: int = 0, seed=None):
     axis = normalize_axis(axis, len(x.shape), "shuffle")
     order = call("random_permutation", draw_seed(seed), n=int(shape_of(x)[axis]))[0]
     return take(x, order, axis=axis)
+
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, {"._distributions": "beta binomial gamma"})

@@ -37,9 +37,7 @@ def _borders(name: str, kind: str, given: dict, target: str, wanted, extent: int
         rest = sign * (wanted - extent) - (after if before is None else before)
         missing = first if before is None else second
         if rest < 0:
-            raise ValueError(
-                f"{name}: expected a {kind} >= 0. Received: {target}={wanted}, that is {missing}={rest}"
-            )
+            raise ValueError(f"{name}: expected a {kind} >= 0. Received: {target}={wanted}, that is {missing}={rest}")
         before, after = (rest, after) if before is None else (before, rest)
     if sign < 0 and before + after > extent:
         raise ValueError(
