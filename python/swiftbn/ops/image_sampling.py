@@ -31,7 +31,7 @@ from swiftbn.ops.elementwise import (
 )
 from swiftbn.ops.elementwise import round as rounded
 from swiftbn.ops.image import FILL_MODES, _inside, _spatial_axes, affine_transform, sample
-from swiftbn.ops.image_windows import gaussian_blur
+from swiftbn.ops.image_windows import gaussian, smoothed
 from swiftbn.ops.indexing import getitem
 from swiftbn.ops.linear import tensordot
 from swiftbn.ops.reduction import max as reduce_max
@@ -194,8 +194,6 @@ def elastic_transform(
 
     Source: Simard et al., "Best practices for convolutional neural networks applied to visual document analysis", 2003.
     """
-    from swiftbn import random
-
     name = "elastic_transform"
     one_of(name, "interpolation", interpolation, ("bilinear", "nearest"))
     one_of(name, "fill_mode", fill_mode, FILL_MODES)
@@ -210,15 +208,31 @@ def elastic_transform(
     working = dtype if dtype in ("float32", "float64") else "float32"
     x = to_dtype(x, working)
     count, height, width, _ = x.shape
-    size = int(6 * sigma) | 1
-    noise = random.normal((count, height, width, 2), 0.0, sigma, dtype=working, seed=seed)
-    field = multiply(gaussian_blur(noise, (size, size), (sigma, sigma), "channels_last"), alpha)
+    spread = np.asarray(sigma, working)
+    field = displacements((count, height, width), alpha, spread, int(3 * sigma), working, seed)
     rows = add(np.arange(height, dtype=working)[None, :, None], getitem(field, (..., 0)))
     columns = add(np.arange(width, dtype=working)[None, None, :], getitem(field, (..., 1)))
     y = sample(x, rows, columns, interpolation, fill_mode, fill_value)
     y = to_dtype(y if is_float_dtype(dtype) else rounded(y), dtype)
     y = y if last else moveaxis(y, 3, 1)
     return squeeze(y, 0) if single else y
+
+
+def displacements(shape: tuple, alpha, sigma, reach: int, dtype: str, seed):
+    """How far pixels (N, H, W) move down and to the right, (N, H, W, 2): blurred normal noise times alpha·σ.
+
+    Args:
+        alpha, sigma: numbers or scalar tensors.
+        reach: the largest ⌊3σ⌋ there can be, beyond which no noise counts.
+    """
+    from swiftbn import random
+
+    noise = random.normal((*shape, 2), dtype=dtype, seed=seed)
+    weights = gaussian(2 * reach + 1, maximum(sigma, 1e-6))
+    near = less_equal(np.abs(np.arange(-reach, reach + 1)).astype(dtype), floor(multiply(3.0, sigma)))
+    weights = where(near, weights, 0.0)
+    weights = divide(weights, reduce_sum(weights))
+    return multiply(smoothed(multiply(noise, sigma), weights, weights, "same"), alpha)
 
 
 @operation

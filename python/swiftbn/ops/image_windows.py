@@ -196,7 +196,7 @@ def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None
 
 def gaussian(size: int, sigma):
     """(size,) weights exp(-x²/2σ²) around the middle, of sum 1, for a scalar tensor σ."""
-    places = (np.arange(size) - (size - 1) / 2).astype(dtype_of(sigma))
+    places = (np.arange(size) - (size - 1) / 2).astype(dtype_of(resolve(sigma)))
     weights = exp(multiply(-0.5, square(divide(places, sigma))))
     return divide(weights, reduce_sum(weights))
 

@@ -77,6 +77,10 @@ class ImageLayer(Layer):
         """The axes of height and width, counted from the end."""
         return (-2, -1) if self.data_format == "channels_first" else (-3, -2)
 
+    @property
+    def _channel_axis(self) -> int:
+        return -3 if self.data_format == "channels_first" else -1
+
     def _size(self, data) -> tuple:
         """(number of images, height, width); an image alone is one."""
         shape = (data["images"] if isinstance(data, dict) else data).shape

@@ -43,7 +43,7 @@ class RandomFlip(RandomImageLayer):
         return {**super().get_config(), "mode": self.mode}
 
 
-class _RandomMove(RandomImageLayer):
+class RandomMove(RandomImageLayer):
     """Images sampled at an affine function of their pixels' places, the rows [a0, a1, a2, b0, b1, b2, c0, c1]."""
 
     def __init__(self, fill_mode, interpolation, seed, fill_value, data_format, **kwargs):
@@ -85,13 +85,13 @@ class _RandomMove(RandomImageLayer):
         }
 
 
-def _rows(*columns):
+def side_by_side(*columns):
     """Columns (N, 1), or numbers, side by side."""
     like = next(c for c in columns if hasattr(c, "shape"))
     return ops.concatenate([c if hasattr(c, "shape") else ops.full_like(like, c) for c in columns], axis=1)
 
 
-class RandomTranslation(_RandomMove):
+class RandomTranslation(RandomMove):
     """In training each image is moved by random parts of its height and width.
 
     Args:
@@ -131,13 +131,13 @@ class RandomTranslation(_RandomMove):
 
     def _matrix(self, transformation, height, width):
         moves = ops.negative(transformation["translations"])
-        return _rows(1.0, 0.0, moves[:, 0:1], 0.0, 1.0, moves[:, 1:2], 0.0, 0.0)
+        return side_by_side(1.0, 0.0, moves[:, 0:1], 0.0, 1.0, moves[:, 1:2], 0.0, 0.0)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
 
 
-class RandomRotation(_RandomMove):
+class RandomRotation(RandomMove):
     """In training each image is turned about its middle by a random angle.
 
     Args:
@@ -169,13 +169,13 @@ class RandomRotation(_RandomMove):
         x, y = (width - 1) / 2, (height - 1) / 2
         a2 = ops.add(ops.subtract(x, ops.multiply(cosine, x)), ops.multiply(sine, y))
         b2 = ops.subtract(ops.subtract(y, ops.multiply(cosine, y)), ops.multiply(sine, x))
-        return _rows(cosine, ops.negative(sine), a2, sine, cosine, b2, 0.0, 0.0)
+        return side_by_side(cosine, ops.negative(sine), a2, sine, cosine, b2, 0.0, 0.0)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "factor": self.factor}
 
 
-class RandomZoom(_RandomMove):
+class RandomZoom(RandomMove):
     """In training each image is made smaller or larger about its middle, to 1/(1 + z) of its height and width.
 
     Args:
@@ -215,7 +215,7 @@ class RandomZoom(_RandomMove):
         x, y = transformation["width_zoom"], transformation["height_zoom"]
         a2 = ops.multiply(ops.subtract(1.0, x), (width - 1) / 2)
         b2 = ops.multiply(ops.subtract(1.0, y), (height - 1) / 2)
-        return _rows(x, 0.0, a2, 0.0, y, b2, 0.0, 0.0)
+        return side_by_side(x, 0.0, a2, 0.0, y, b2, 0.0, 0.0)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
