@@ -21,11 +21,12 @@ _CALL_PARAMETERS = frozenset(
 )
 # Modules of Keras' operation classes where it is not keras.src.ops.numpy.
 _MODULES = {
-    "nn": "average_pool binary_crossentropy categorical_crossentropy celu conv elu gelu glu hard_shrink hard_sigmoid "
+    "nn": "adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy categorical_crossentropy celu conv "
+    "ctc_decode ctc_loss depth_to_space dot_product_attention elu fold gelu glu hard_shrink hard_sigmoid "
     "hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 "
     "selu sigmoid silu soft_shrink softmax softplus softsign sparse_categorical_crossentropy sparse_plus "
-    "sparse_sigmoid sparsemax squareplus tanh_shrink threshold",
-    "math": "erf logsumexp rsqrt",
+    "space_to_depth sparse_sigmoid sparsemax squareplus tanh_shrink threshold unfold",
+    "math": "erf extract_sequences logsumexp rsqrt",
     "core": "cast convert_to_tensor stop_gradient unstack",
     "linalg": "norm",
     "image": "affine_transform crop_images elastic_transform extract_patches extract_patches_3d gaussian_blur "
@@ -35,11 +36,21 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 _CLASS_NAMES = {
     "getitem": "GetItem",
     "abs": "Absolute",
+    "ctc_decode": "CTCDecode",
+    "ctc_loss": "CTCLoss",
     "extract_patches_3d": "ExtractPatches",
     "hsv_to_rgb": "HSVToRGB",
     "rgb_to_grayscale": "RGBToGrayscale",
     "rgb_to_hsv": "RGBToHSV",
     "ssim": "SSIM",
+}
+
+
+# Functions that are given more in a call than others of these names are.
+_CALLS = {
+    "ctc_decode": "inputs sequence_lengths",
+    "ctc_loss": "target output target_length output_length",
+    "dot_product_attention": "query key value bias mask scale",
 }
 
 
@@ -60,6 +71,8 @@ def _functions() -> dict:
 
 def _call_parameters(function) -> list:
     """Names of what a call of the function is given, in order."""
+    if function.__name__ in _CALLS:
+        return _CALLS[function.__name__].split()
     parameters = inspect.signature(function).parameters.values()
     names = [p.name for p in parameters if p.name in _CALL_PARAMETERS or p.kind is p.VAR_POSITIONAL]
     # What lies outside of images is configured.

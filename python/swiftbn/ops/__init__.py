@@ -154,18 +154,22 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "adaptive_pooling": "adaptive_average_pool adaptive_max_pool",
         "arranging": "append array_split dsplit dstack fliplr flipud hsplit hstack meshgrid roll rot90 select vander "
         "vsplit vstack",
+        "attention": "dot_product_attention",
         "bitwise": "bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift "
         "bitwise_xor left_shift right_shift",
         "contraction": "einsum",
         "control": "associative_scan cond fori_loop map scan switch vectorized_map while_loop",
         "convolution": "conv conv_transpose depthwise_conv separable_conv",
+        "ctc": "ctc_decode ctc_loss",
         "cumulative": "cumprod cumsum diff nancumprod nancumsum trapezoid",
         "floats": "allclose conj conjugate copy imag isclose isneginf isposinf isreal nan_to_num real saturate_cast "
         "signbit",
         "matrices": "cdist corrcoef correlate cross diag diagflat diagonal inner kron trace tri tril triu",
         "nan_reductions": "average nanargmax nanargmin nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp",
         "normalization": "layer_normalization psnr rms_normalization",
+        "numbers": "gcd i0 lcm nextafter view",
         "pooling": "average_pool max_pool",
+        "rearranging": "depth_to_space extract_sequences fold rearrange space_to_depth unfold",
         "scattering": "scatter scatter_update segment_max segment_min segment_prod segment_sum slice slice_update "
         "take_along_axis unravel_index",
         "sorting": "argpartition argsort bincount digitize histogram in_top_k isin median nanmedian nanpercentile "
