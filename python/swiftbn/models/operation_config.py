@@ -13,11 +13,7 @@ from swiftbn.operation import FunctionOperation, Node
 # Parameters that are given in the call; Keras keeps the others in the operation's configuration.
 _CALL_PARAMETERS = frozenset(
     "x x1 x2 xs condition inputs kernel target output indices variable fill_value constant_values key "
-<<<<<<< HEAD
-    "images transform start stop".split()
-=======
-    "images transform volumes image1 image2 coordinates start_points end_points".split()
->>>>>>> 554cedb (All functions of ops.image)
+    "images transform start stop volumes image1 image2 coordinates start_points end_points".split()
 )
 # Modules of Keras' operation classes where it is not keras.src.ops.numpy.
 _MODULES = {

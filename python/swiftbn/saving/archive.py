@@ -51,13 +51,10 @@ def save_model(model, filepath, overwrite=True, zipped=None) -> None:
         ValueError: another ending, or a model that is not built.
         FileExistsError: the file exists and `overwrite` is False.
     """
-<<<<<<< HEAD
-    if zipped not in (None, True):
-        raise ValueError(f"save: only zipped=True is supported. Received: {zipped=}")
-=======
     from swiftbn.saving import assets
 
->>>>>>> 2e51a58 (Strings and categories: lookups, text vectorization, hashing)
+    if zipped not in (None, True):
+        raise ValueError(f"save: only zipped=True is supported. Received: {zipped=}")
     path = _checked_path(filepath, ".keras", "save")
     if not model.built:
         raise ValueError(f"Model '{model.name}' has to be built before it can be saved: call it, fit it, or build() it")
@@ -123,8 +120,8 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
     return archive.read(info)
 
 
-def parts(path: Path) -> tuple[io.BytesIO, dict, dict]:
-    """Weights (as HDF5), configuration and metadata of a `.keras` file.
+def parts(path: Path) -> tuple[io.BytesIO, dict, dict, dict]:
+    """Weights (as HDF5), configuration, metadata, and the other members by name, of a `.keras` file.
 
     Raises:
         FileNotFoundError: no such file.
@@ -135,7 +132,8 @@ def parts(path: Path) -> tuple[io.BytesIO, dict, dict]:
         config, metadata = json.loads(members[_CONFIG]), json.loads(members[_METADATA])
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {_CONFIG} or {_METADATA} is no JSON: {error}") from None
-    return io.BytesIO(members[_WEIGHTS]), config, metadata
+    others = {name: data for name, data in members.items() if name not in (_CONFIG, _METADATA, _WEIGHTS)}
+    return io.BytesIO(members[_WEIGHTS]), config, metadata, others
 
 
 @contextlib.contextmanager
@@ -167,7 +165,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     from swiftbn.saving import assets, weights
 
     path = _checked_path(filepath, ".keras", "load_model")
-    source, config, _ = parts(path)
+    source, config, _, others = parts(path)
     if not isinstance(config, dict) or "class_name" not in config:
         raise ValueError(f"{path} is no .keras file: {_CONFIG} describes no object")
     if not compile:
@@ -178,14 +176,9 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         raise ValueError(f"{path}: its configuration does not fit: {type(error).__name__}: {error}") from error
     if not isinstance(model, Model):
         raise ValueError(f"{path}: {_CONFIG} describes no model. Received: {type(model).__name__}")
-<<<<<<< HEAD
     with h5(source, path) as file:
         weights.read(model, [file])
-=======
-    with _h5(io.BytesIO(parts[_WEIGHTS]), path) as file:
-        weights.read(model, file)
-    assets.read(model, {name: data for name, data in parts.items() if name not in (_CONFIG, _METADATA, _WEIGHTS)})
->>>>>>> 2e51a58 (Strings and categories: lookups, text vectorization, hashing)
+    assets.read(model, others)
     return model
 
 

@@ -47,7 +47,7 @@ class KerasFileEditor:
         self.config = self.metadata = self.model = None
         path = Path(self.filepath)
         if path.name.endswith(".keras"):
-            source, self.config, self.metadata = archive.parts(path)
+            source, self.config, self.metadata, _ = archive.parts(path)
         elif path.name.endswith(".weights.h5"):
             if not path.is_file():
                 raise FileNotFoundError(f"{path} does not exist")
