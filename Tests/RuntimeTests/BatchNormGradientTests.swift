@@ -89,16 +89,16 @@ struct BatchNormGradientTests {
         let inputs = inputs(shape, channels, scale: scale, center: center)
         let statistics = [Reference([channels], seed: 74), Reference([channels], seed: 75, in: 0.5...2)]
         let weights = Reference(shape, seed: 76)
-        for (name, constants) in [("batch_norm", [Reference]()), ("batch_norm_inference", statistics)] {
+        for (name, statistics) in [("batch_norm", [Reference]()), ("batch_norm_inference", statistics)] {
+          let sources = inputs.indices.upperBound + statistics.count
           try checkGradients(
-            "\(name) twice, \(shape)", inputs + constants + [weights], checking: Array(inputs.indices),
-            tolerance: 1e-4
+            "\(name) twice, \(shape)", inputs + statistics + [weights], checking: Array(0..<sources), tolerance: 1e-4
           ) { graph, values in
             let y = try graph.add(
               name, Array(values.dropLast()), attributes(axis, scale: scale, center: center))[0]
             let square = try graph.add("square", [y], [:])[0]
             let loss = try graph.add("sum", graph.add("multiply", [square, values[values.count - 1]], [:]), [:])
-            let first = try graph.gradients(of: loss, seeds: nil, for: Array(values[..<inputs.count]))
+            let first = try graph.gradients(of: loss, seeds: nil, for: Array(values[..<sources]))
             var total: Value?
             for gradient in first {
               let sum = try graph.add("sum", graph.add("square", [try #require(gradient)], [:]), [:])[0]

@@ -137,12 +137,16 @@ private func momentsGradient(
 ) throws -> Value? {
   let rank = g.type(x).shape.rank
   let channel = try normalizeAxis(axis, rank: rank, "moments")
-  let expand = ExpandTo(axes: ReducedAxes(axes: (0..<rank).filter { $0 != channel }, keepsDims: false), divides: true)
-  let first = try toMean.map { try g.add(expand, $0, x) }
-  guard let toVariance else { return first }
-  let spread = ExpandTo(axes: expand.axes, divides: false)
-  let second = try g.multiply(g.add(expand, g.scale(toVariance, 2), x), g.minus(x, g.add(spread, mean, x)))
-  return try first.map { try g.plus($0, second) } ?? second
+  let axes = ReducedAxes(axes: (0..<rank).filter { $0 != channel }, keepsDims: false)
+  guard let toVariance else { return try toMean.map { try g.add(ExpandTo(axes: axes, divides: true), $0, x) } }
+  // (C,) values broadcast against x: tensors as large as x would have to be written and read.
+  func spread(_ value: Value) throws -> Value {
+    try g.add(Reshape(.shape((0..<rank).map { $0 == channel ? -1 : 1 })), value)
+  }
+  let count = try g.add(ExtentProduct(axes: axes, dtype: g.type(x).dtype), x)
+  let slope = try g.divide(g.scale(toVariance, 2), count)
+  let dx = try g.multiply(g.minus(x, spread(mean)), spread(slope))
+  return try toMean.map { try g.plus(dx, spread(g.divide($0, count))) } ?? dx
 }
 
 /// (dx, dγ, dβ) from (dy, x, μ, 1/σ, and γ where present); dγ and dβ are computed whether or not γ and β exist.
@@ -212,11 +216,19 @@ public struct BatchNormInference: Operation {
     result[0] = all[0]
     if let index = attributes.gammaIndex { result[index] = all[1] }
     if let index = attributes.betaIndex { result[index] = all[2] }
+    // dμ = -γ/σ·Σdy and dσ² = -γ/(2σ²)·Σdy·x̂, for statistics that were computed from data.
+    let (toMean, toVariance) = (g.inputs.count - 2, g.inputs.count - 1)
+    guard g.needed[toMean] || g.needed[toVariance] else { return result }
+    let epsilon = try g.scalar(attributes.epsilon, like: statistics[1])
+    let inverse = try g.unary(.rsqrt, g.plus(statistics[1], epsilon))
+    let factor = try gamma.first.map { try g.multiply($0, inverse) } ?? inverse
+    result[toMean] = try g.negative(g.multiply(factor, all[2]))
+    result[toVariance] = try g.scale(g.multiply(g.multiply(factor, inverse), all[1]), -0.5)
     return result
   }
 }
 
-/// (dx, dγ, dβ) from (dy, x, moving mean, moving variance, and γ where present); the statistics are constants.
+/// (dx, dγ, dβ) from (dy, x, mean, variance, and γ where present); what dx has from the statistics is not in it.
 public struct BatchNormInferenceGradient: Operation {
   public let attributes: BatchNormAttributes
   public var name: String { "batch_norm_inference_gradient" }
@@ -226,18 +238,16 @@ public struct BatchNormInferenceGradient: Operation {
     return [inputs[1], inputs[2], inputs[2]]
   }
 
-  /// Second order; the statistics are constants here as well.
+  /// Second order, of all inputs.
   public func gradient(_ g: inout GradientBuilder) throws -> [Value?] {
     let epsilon = attributes.epsilon
-    var result = try secondOrder(&g, axis: attributes.axis, scale: attributes.scale) { g, leaves, expand, sum in
+    return try secondOrder(&g, axis: attributes.axis, scale: attributes.scale) { g, leaves, expand, sum in
       let (dy, x, mean, variance) = (leaves[0], leaves[1], leaves[2], leaves[3])
       let inverse = try g.unary(.rsqrt, g.plus(variance, g.scalar(epsilon, like: variance)))
       let deviation = try g.multiply(g.minus(x, expand(mean, false)), expand(inverse, false))
       let factor = try leaves.count > 4 ? g.multiply(leaves[4], inverse) : inverse
       return [try g.multiply(expand(factor, false), dy), try sum(g.multiply(dy, deviation)), try sum(dy)]
     }
-    (result[2], result[3]) = (nil, nil)
-    return result
   }
 }
 

@@ -19,11 +19,10 @@ from swiftbn.ops.elementwise import (
     multiply,
     negative,
     square,
-    subtract,
     tanh,
     where,
 )
-from swiftbn.ops.shaping import reshape, transpose
+from swiftbn.ops.shaping import transpose
 from swiftbn.tensor import Tensor
 
 
@@ -166,25 +165,7 @@ def batch_normalization(x, mean, variance, axis: int, offset=None, scale=None, e
     }
     dtype = dtype_of(x)
     rest = [to_dtype(p, dtype) for p in (*parameters, mean, variance)]
-    if any(isinstance(p, Tensor) for p in rest[-2:]) and _differentiable(rest[-2:]):
-        # Statistics computed from data carry gradients, which the fused inference operation treats as constants.
-        shape = [1] * len(x.shape)
-        shape[normalize_axis(axis, len(shape), "batch_normalization")] = -1
-        mean, variance = (reshape(s, shape) for s in rest[-2:])
-        y = multiply(subtract(x, mean), call("rsqrt", add(variance, float(epsilon)))[0])
-        if scale is not None:
-            y = multiply(y, reshape(to_dtype(scale, dtype), shape))
-        return y if offset is None else add(y, reshape(to_dtype(offset, dtype), shape))
     return call("batch_norm_inference", x, *rest, **attributes)[0]
-
-
-def _differentiable(tensors) -> bool:
-    for tensor in tensors:
-        if isinstance(tensor, Tensor):
-            name, _ = tensor._trace.graph.producer(tensor._index)
-            if name not in ("variable", "input", "constant"):
-                return True
-    return False
 
 
 @operation
