@@ -3,7 +3,7 @@ import Tensor
 extension Graph {
   /// Adds the operations that compute d(sum of targets · seeds)/d(source) by reverse-mode differentiation.
   ///
-  /// `seeds` default to ones. A source that no target depends on gets nil.
+  /// `seeds` default to ones. A source that no target depends on gets nil. Rules are given recomputed values of regions.
   public func gradients(of targets: [Value], seeds: [Value]?, for sources: [Value]) throws -> [Value?] {
     if let seeds, seeds.count != targets.count {
       throw Failure.value("gradients: got \(seeds.count) seeds, expected \(targets.count), one per target")
@@ -16,7 +16,8 @@ extension Graph {
     }
     // What depends on a source needs a gradient; nothing else is visited.
     var needed = [Bool](repeating: false, count: types.count)
-    for source in sources { needed[source.index] = true }
+    let copies = copies(of: sources)
+    for value in sources + copies.joined() { needed[value.index] = true }
     let forward = nodes
     for node in forward where node.inputs.contains(where: { needed[$0.index] }) {
       for output in node.outputs where types[output.index].dtype.isDifferentiable { needed[output.index] = true }
@@ -35,18 +36,24 @@ extension Graph {
       }
       try accumulate(seed, into: target, &adjoints)
     }
-    for node in forward.reversed() {
+    var walk = RegionWalk(self)
+    for (position, node) in forward.enumerated().reversed() {
       let outputGradients = node.outputs.map { adjoints[$0.index] }
       guard outputGradients.contains(where: { $0 != nil }),
         node.inputs.contains(where: { needed[$0.index] })
       else { continue }
+      try walk.enter(position)
       var builder = GradientBuilder(
-        graph: self, inputs: node.inputs, outputs: node.outputs, outputGradients: outputGradients,
+        graph: self, inputs: node.inputs.map(walk.value), outputs: node.outputs.map(walk.value),
+        outputGradients: outputGradients,
         needed: node.inputs.map { needed[$0.index] })
       let inputGradients = try node.operation.gradient(&builder)
       for (input, gradient) in zip(node.inputs, inputGradients) where needed[input.index] {
         if let gradient { try accumulate(gradient, into: input, &adjoints) }
       }
+    }
+    for (source, copies) in zip(sources, copies) {
+      for case let gradient? in copies.map({ adjoints[$0.index] }) { try accumulate(gradient, into: source, &adjoints) }
     }
     return sources.map { adjoints[$0.index] }
   }

@@ -29,6 +29,10 @@ public final class Graph {
   public private(set) var variables: [any StateVariable] = []
   /// Written after everything else has been computed.
   public private(set) var assignments: [(variable: Int, value: Value)] = []
+  /// Stretches of nodes whose values gradients compute again instead of keeping them; see `recompute(from:)`.
+  var regions: [Range<Int>] = []
+  /// What gradients have computed again so far, in the graph's order.
+  public internal(set) var recomputations: [Recomputation] = []
   private var variableIndex: [ObjectIdentifier: Value] = [:]
 
   public init() {}

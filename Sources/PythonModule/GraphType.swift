@@ -88,6 +88,25 @@ func makeGraphType() throws -> Object {
         }, "gradients(targets, sources, seeds=None) -> tuple of int or None."
       ),
       (
+        "mark",
+        { object, arguments, count, keywords in
+          guarded {
+            _ = try Arguments("mark", [], positional: 0, arguments, count, keywords)
+            return try checked(PyLong_FromSsize_t(unwrap(object!, Graph.self).nodes.count))
+          }
+        }, "mark() -> int; this place in the graph, for recompute."
+      ),
+      (
+        "recompute",
+        { object, arguments, count, keywords in
+          guarded {
+            let a = try Arguments("recompute", ["mark"], positional: 1, arguments, count, keywords)
+            try unwrap(object!, Graph.self).recompute(from: integer(a.required(0), "mark"))
+            return sbn_none()
+          }
+        }, "recompute(mark): gradients compute again, instead of keeping it, what was added since the mark."
+      ),
+      (
         "assign",
         { object, arguments, count, keywords in
           guarded {

@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "optimizers": "Optimizer",
         "profiling": "profile",
         "regularizers": "Regularizer",
+        "rematerialization": "RematScope remat",
         "stateless_scope": "StatelessScope",
         "transforms": "grad value_and_grad",
     },

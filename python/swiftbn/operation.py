@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from swiftbn import naming, tree
 from swiftbn.masking import get_keras_mask
+from swiftbn.rematerialization import get_current_remat_mode, is_larger_than, recomputed
 from swiftbn.tensor import KerasTensor, Tensor, is_symbolic
 
 
@@ -59,9 +60,15 @@ class Node:
 class Operation:
     """Something with a name that is called on tensors: a layer, or a function of `swiftbn.ops`."""
 
+    # What the `RematScope` asks for in which the operation was made.
+    _remat_mode = None
+
     def __init__(self, name: str | None = None):
         self.name = naming.auto_name(type(self).__name__) if name is None else naming.check_name(name)
         self._inbound_nodes: list[Node] = []
+        mode = get_current_remat_mode()
+        if mode is not None:
+            self._remat_mode = mode
 
     def call(self, *args, **kwargs):
         raise NotImplementedError(f"{type(self).__name__} has no call() method; a subclass has to define it")
@@ -69,7 +76,19 @@ class Operation:
     def __call__(self, *args, **kwargs):
         if is_symbolic((args, kwargs)):
             return self.symbolic_call(*args, **kwargs)
-        return self.call(*args, **kwargs)
+        return self.rematerialized_call(self.call, *args, **kwargs)(*args, **kwargs)
+
+    def rematerialized_call(self, fn, *args, **kwargs):
+        """What a call with these arguments uses in place of `fn`, which is `call`: by the `RematScope` in which the
+        operation was made, `fn` itself or one whose values are computed again in the backward pass."""
+        mode = self._remat_mode
+        if mode is None:
+            return fn
+        if mode.mode == "full":
+            return recomputed(fn)
+        if mode.mode == "larger_than":
+            return recomputed(fn, is_larger_than(mode.output_size_threshold))
+        return fn
 
     def symbolic_call(self, *args, **kwargs):
         """Works out what the call returns and records the call."""

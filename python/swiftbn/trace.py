@@ -57,6 +57,8 @@ class Trace:
         # Values of variables that traced code was given: indices of tensors.
         self._read: set[int] = set()
         self._scalars: dict[tuple, Tensor] = {}
+        # Whether functions of `branches` are being traced.
+        self.in_branches = False
         # The axis of each softmax, by its output: losses ask for it to take the logits instead.
         self.softmax_axes: dict[int, int] = {}
 
@@ -126,10 +128,14 @@ class Trace:
         """
         current, assigned = dict(self._current), dict(self._assigned)
         results, behind = [], []
-        for function in functions:
-            self._current, self._assigned = dict(current), dict(assigned)
-            results.append(function())
-            behind.append(self._assigned)
+        was_in_branches, self.in_branches = self.in_branches, True
+        try:
+            for function in functions:
+                self._current, self._assigned = dict(current), dict(assigned)
+                results.append(function())
+                behind.append(self._assigned)
+        finally:
+            self.in_branches = was_in_branches
         self._current, self._assigned = current, assigned
         changed = {}
         for branch in behind:

@@ -6,15 +6,18 @@ extension Draft {
   /// Puts a check before each operation that needs one, and moves checks, with what they depend on, to the front.
   mutating func scheduleChecks() {
     var checks: [Instruction] = []
+    var originals: [Int: Int] = [:]
+    for recomputation in graph.recomputations { originals.merge(recomputation.originals) { first, _ in first } }
+    let producers = producers()
     for instruction in instructions {
       guard let (input, limit) = instruction.operation.checkedIndices(types(instruction.inputs)) else { continue }
-      let value = instruction.inputs[input]
+      // A check of recomputed indices would have them computed before everything else.
+      let value = original(of: instruction.inputs[input], originals, producers)
       if checks.contains(where: { $0.inputs == [value] && ($0.operation as? IndexCheck)?.limit == limit }) { continue }
       checks.append(
         Instruction(operation: IndexCheck(limit: limit, of: instruction.operation.name), inputs: [value], outputs: []))
     }
     guard !checks.isEmpty || instructions.contains(where: { $0.operation is Requirement }) else { return }
-    let producers = producers()
     var isEarly = instructions.map { $0.operation is Requirement }
     var open = checks.flatMap(\.inputs) + instructions.indices.filter { isEarly[$0] }.flatMap { instructions[$0].reads }
     while let value = open.popLast() {

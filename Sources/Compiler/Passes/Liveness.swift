@@ -9,7 +9,8 @@ extension Draft {
     for value in outputs { isLive[value.index] = true }
     for assignment in graph.assignments { isLive[assignment.value.index] = true }
     var live: [Instruction] = []
-    for node in graph.nodes.reversed()
+    var positions: [Int] = []
+    for (position, node) in graph.nodes.enumerated().reversed()
     where node.operation is Requirement || node.outputs.contains(where: { isLive[$0.index] }) {
       guard let operation = node.operation as? any Lowerable else {
         throw Failure.runtime("\(node.operation.name): has no lowering")
@@ -18,6 +19,7 @@ extension Draft {
       for (index, value) in node.inputs.enumerated() where !skipped.contains(index) {
         isLive[value.index] = true
       }
+      positions.append(position)
       live.append(
         Instruction(
           operation: operation, inputs: node.inputs.map(\.index), outputs: node.outputs.map(\.index)))
@@ -33,6 +35,7 @@ extension Draft {
     self.init(
       sources: sources, types: types, instructions: live.reversed(), outputs: outputs.map(\.index),
       assignments: graph.assignments.map { ($0.variable, $0.value.index) })
+    keepOriginals(positions.reversed())
     for (variable, value) in assignments {
       let (wanted, type) = (graph.variables[variable].type, types[value])
       guard type == wanted else {

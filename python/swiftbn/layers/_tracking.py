@@ -41,6 +41,7 @@ class Tracking:
             "_losses",
             "_input_spec",
             "_init_call",
+            "_remat_mode",
         )
     )
 

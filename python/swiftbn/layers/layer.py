@@ -22,6 +22,7 @@ from swiftbn.layers._stateless import Stateless
 from swiftbn.layers._weights import Weights
 from swiftbn.layers.input_spec import check_inputs, naming_inputs
 from swiftbn.operation import Node, Operation, trace_output_spec
+from swiftbn.rematerialization import recomputed
 from swiftbn.tensor import KerasTensor, is_symbolic
 
 
@@ -174,7 +175,10 @@ class Layer(Weights, State, Stateless, Masks, Casting, Operation):
             masks = previous_masks(arguments)
             bound.arguments.update(arguments)
             try:
-                outputs = self.call(*bound.args, **bound.kwargs)
+                call = self.call
+                if self._remat_mode is not None:
+                    call = self.rematerialized_call(call, *bound.args, **bound.kwargs)
+                outputs = call(*bound.args, **bound.kwargs)
                 if self._compute_dtype != self.dtype:
                     outputs = tree.map_structure(self._rounded, outputs)
                 if self.activity_regularizer is not None:
@@ -183,6 +187,25 @@ class Layer(Weights, State, Stateless, Masks, Casting, Operation):
             except (ValueError, TypeError) as error:
                 error.add_note(f"in the call of layer '{self.name}' ({type(self).__name__})")
                 raise
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        mode = self._remat_mode
+        if mode is not None and mode.mode == "activations" and self.__dict__.get("activation") is not None:
+
+            @functools.wraps(layer_call)
+            def with_recomputed_activation(*args, **kwargs):
+                # Not by assignment, which would look for state in it.
+                original = self.__dict__["activation"]
+                self.__dict__["activation"] = recomputed(original)
+                try:
+                    return layer_call(*args, **kwargs)
+                finally:
+                    self.__dict__["activation"] = original
+
+            return with_recomputed_activation
+        if mode is not None and mode.mode == "list_of_layers" and self.name in mode.layer_names:
+            return recomputed(layer_call)
+        return super().rematerialized_call(layer_call, *args, **kwargs)
 
     def _symbolic(self, args: tuple, kwargs: dict, training):
         given = kwargs if training is None else {**kwargs, "training": training}

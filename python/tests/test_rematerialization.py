@@ -1,0 +1,350 @@
+"""remat and RematScope: the same numbers, in less memory."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from training_models import LABELS, RANDOM, X
+
+import swiftbn
+from swiftbn import Input, Model, RematScope, Sequential, layers, ops, optimizers, remat
+
+WIDE = RANDOM.normal(size=(256, 48)).astype("float32")
+
+
+def train_step(model):
+    """The program of the model's training step."""
+    return next(step for key, step in model._programs.items() if key[0] == "train").program
+
+
+def arena(model) -> int:
+    return train_step(model).plans()[0][2]
+
+
+def step_names(model) -> list:
+    return [step[0] for step in train_step(model).plans()[0][1]]
+
+
+def trained(make, scope=None, x=WIDE, y=None, loss="mse", epochs=2):
+    """A model made in the scope, trained from the same seed."""
+    swiftbn.utils.set_random_seed(11)
+    if scope is None:
+        model = make()
+    else:
+        with scope:
+            model = make()
+    model.compile(optimizers.SGD(0.05, momentum=0.9), loss)
+    y = x[:, :1] if y is None else y
+    history = model.fit(x, y, batch_size=len(x), epochs=epochs, shuffle=False, verbose=0)
+    return model, history.history
+
+
+def assert_same(a, b):
+    assert a[1] == b[1]
+    for v, w in zip(a[0].variables, b[0].variables, strict=True):
+        np.testing.assert_array_equal(v.numpy(), w.numpy(), err_msg=v.path)
+
+
+class Blocks(layers.Layer):
+    """A stack in which each block of several layers is recomputed, or not."""
+
+    def __init__(self, wraps, depth=8, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = [
+            [layers.Dense(48, activation="gelu"), layers.BatchNormalization(), layers.Dropout(0.3, seed=depth)]
+            for _ in range(depth)
+        ]
+        self.wraps = wraps
+
+    def block(self, parts, x, training):
+        for part in parts:
+            x = part(x, training=training)
+        return ops.tanh(x)
+
+    def call(self, x, training=None):
+        for parts in self.blocks:
+            x = self.wraps(self.block)(parts, x, training)
+        return x
+
+
+def test_blocks_of_a_stack_need_less_memory_and_give_the_same_bits():
+    plain, recomputed = (
+        trained(lambda wraps=wraps: Sequential([Input((48,)), Blocks(wraps), layers.Dense(1)]))
+        for wraps in (lambda f: f, remat)
+    )
+    assert_same(plain, recomputed)
+    assert arena(recomputed[0]) < 0.5 * arena(plain[0])
+    # Nothing is drawn, and no moving statistics are updated, a second time.
+    generators = [layer for parts in recomputed[0].layers[0].blocks for layer in parts[2:]]
+    assert [int(layer.seed_generator.state.numpy()[1]) for layer in generators] == [2] * 8
+
+
+SCOPES = {
+    "full": dict(),
+    "activations": dict(mode="activations"),
+    "larger_than": dict(mode="larger_than", output_size_threshold=1024),
+    "list_of_layers": dict(mode="list_of_layers", layer_names=["b", "c"]),
+    "none": dict(mode=None),
+}
+
+
+def act(x):
+    """An activation of several operations, each of which keeps something."""
+    return ops.multiply(x, ops.sigmoid(ops.multiply(x, 1.7)))
+
+
+def stack():
+    return Sequential(
+        [
+            Input((48,)),
+            layers.Dense(48, activation=act, name="a"),
+            layers.BatchNormalization(name="b"),
+            layers.Dense(48, activation=act, name="c"),
+            layers.Dropout(0.2, seed=3, name="d"),
+            layers.Dense(1, name="e"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("mode", SCOPES)
+def test_scopes_change_no_number(mode):
+    assert_same(trained(stack), trained(stack, RematScope(**SCOPES[mode])))
+
+
+def test_scopes_save_memory():
+    def deep():
+        mlp = [layers.Dense(48, activation=act, name=f"layer{index}") for index in range(8)]
+        return Sequential([Input((48,)), *mlp, layers.Dense(1)])
+
+    sizes = {
+        name: arena(trained(deep, name and RematScope(**name and scope))[0])
+        for name, scope in {
+            None: {},
+            **SCOPES,
+            "list_of_layers": dict(mode="list_of_layers", layer_names=["layer2", "layer3"]),
+        }.items()
+    }
+    assert sizes["none"] == sizes[None]
+    for mode in ("full", "activations", "larger_than"):
+        assert sizes[mode] < 0.75 * sizes[None], mode
+    assert 0.75 * sizes[None] < sizes["list_of_layers"] < sizes[None]
+
+
+def test_larger_than_counts_elements_of_the_batch():
+    def make():
+        return Sequential([Input((48,)), layers.Dense(48, activation=act), layers.Dense(48), layers.Dense(1)])
+
+    def size(threshold):
+        return arena(trained(make, RematScope("larger_than", threshold))[0])
+
+    assert size(256 * 48) == arena(trained(make)[0]) > size(256 * 48 - 1)
+
+
+def test_the_innermost_scope_counts_when_a_layer_is_made():
+    with RematScope():
+        outer = layers.Dense(2)
+        with RematScope("larger_than", 7):
+            inner = layers.Dense(2)
+        with RematScope(mode=None):
+            none = layers.Dense(2)
+        again = layers.Dense(2)
+    outside = layers.Dense(2)
+    assert [layer._remat_mode and layer._remat_mode.mode for layer in (outer, inner, none, again, outside)] == [
+        *("full", "larger_than", None, "full", None),
+    ]
+    assert inner._remat_mode.output_size_threshold == 7
+    for same in (copy.deepcopy(outer), pickle.loads(pickle.dumps(outer))):
+        assert same._remat_mode == outer._remat_mode
+
+
+def test_a_scope_ends_with_an_error():
+    with pytest.raises(KeyError), RematScope():
+        raise KeyError
+    assert layers.Dense(2)._remat_mode is None
+
+
+def test_a_model_and_its_layers_in_a_scope():
+    """The model is a layer too: regions in regions."""
+
+    def make():
+        inputs = Input((48,))
+        x = layers.Dense(48, activation="silu")(inputs)
+        x = ops.tanh(layers.BatchNormalization()(x) * 2.0)
+        inner = Sequential([layers.Dense(48, activation="gelu"), layers.GaussianNoise(0.1, seed=2)])
+        return Model(inputs, layers.Dense(1)(inner(x)))
+
+    assert_same(trained(make), trained(make, RematScope()))
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_recurrent_layers(kind):
+    x = RANDOM.normal(size=(20, 7, 5)).astype("float32")
+
+    def make():
+        layer = getattr(layers, kind)
+        return Sequential([Input((7, 5)), layer(6, dropout=0.2, seed=4, return_sequences=True), layer(4)])
+
+    assert_same(*(trained(make, scope, x, y=x[:, 0, :4]) for scope in (None, RematScope())))
+
+
+def test_convolutions_with_pooling_and_labels():
+    x = RANDOM.normal(size=(12, 16, 16, 3)).astype("float32")
+
+    def make():
+        parts = []
+        for filters in (8, 8, 16):
+            parts += [layers.Conv2D(filters, 3, padding="same"), layers.BatchNormalization(), layers.ReLU()]
+            parts += [layers.MaxPooling2D()]
+        parts = [*parts, layers.Flatten(), layers.Dense(3, activation="softmax")]
+        return Sequential([Input((16, 16, 3)), *parts])
+
+    runs = [trained(make, scope, x, LABELS[:12], "sparse_categorical_crossentropy") for scope in (None, RematScope())]
+    for a, b in zip(runs[0][0].get_weights(), runs[1][0].get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_embeddings_check_their_indices():
+    def make():
+        return Sequential([Input((6,)), layers.Embedding(9, 4), layers.Flatten(), layers.Dense(1)])
+
+    x = RANDOM.integers(0, 9, size=(10, 6)).astype("float32")
+    plain, recomputed = trained(make, None, x), trained(make, RematScope(), x)
+    assert_same(plain, recomputed)
+    assert step_names(recomputed[0]).count("index_check") == step_names(plain[0]).count("index_check")
+    with pytest.raises(ValueError, match="index 9"):
+        recomputed[0].fit(np.full((10, 6), 9.0, "float32"), x[:, :1], batch_size=10, verbose=0)
+
+
+def test_activity_losses_inside():
+    def make():
+        return Sequential(
+            [Input((48,)), layers.Dense(48, activation="tanh", activity_regularizer="l2"), layers.Dense(1)]
+        )
+
+    assert_same(trained(make), trained(make, RematScope()))
+
+
+def test_gradients_of_functions():
+    """Against the derivative written down, of first and second order, nested, with several arguments and results."""
+    x, w = RANDOM.normal(size=(2, 5))
+
+    def inner(x):
+        return ops.exp(ops.sin(x))
+
+    def function(x, w, scale=1.0):
+        y = remat(inner)(x) * w
+        return y, ops.tanh(y) * scale
+
+    def loss(x, w):
+        y, z = remat(function)(x, w, scale=3.0)
+        return ops.sum(y * z)
+
+    y = np.exp(np.sin(x)) * w
+    slope = 3 * np.tanh(y) + 3 * y / np.cosh(y) ** 2
+    value, gradients = swiftbn.value_and_grad(loss, argnums=(0, 1))(x, w)
+    np.testing.assert_allclose(value, np.sum(3 * y * np.tanh(y)))
+    np.testing.assert_allclose(gradients[0], slope * y * np.cos(x), rtol=1e-12)
+    np.testing.assert_allclose(gradients[1], slope * y / w, rtol=1e-12)
+
+    def sum_of_gradient(x, w):
+        return ops.sum(swiftbn.grad(loss)(x, w))
+
+    second = swiftbn.grad(sum_of_gradient)(x, w)
+    step = 1e-6
+    first = [swiftbn.grad(loss)(x + sign * step, w) for sign in (1, -1)]
+    np.testing.assert_allclose(second, (first[0] - first[1]) / (2 * step), rtol=1e-6, atol=1e-7)
+
+
+def test_variables_read_inside():
+    w = swiftbn.Variable(RANDOM.normal(size=(4, 4)), dtype="float64")
+    calls = swiftbn.Variable(0, dtype="int32", trainable=False)
+    x = RANDOM.normal(size=(6, 4))
+
+    def function(x):
+        calls.assign_add(1)
+        return ops.tanh(ops.matmul(ops.tanh(ops.matmul(x, w)), w))
+
+    def gradient(f):
+        return swiftbn.grad(lambda w, x: ops.sum(ops.square(f(x))))(w, x)
+
+    np.testing.assert_array_equal(gradient(remat(function)), gradient(function))
+    assert int(calls.numpy()) == 2
+
+
+def test_second_order_by_variables_read_inside():
+    w = swiftbn.Variable(RANDOM.normal(size=5), dtype="float64")
+
+    def second(wraps):
+        def slope(w):
+            return ops.sum(swiftbn.grad(lambda w: ops.sum(wraps(lambda: ops.exp(ops.sin(w)))()))(w))
+
+        return swiftbn.grad(slope)(w)
+
+    s, c = np.sin(w.numpy()), np.cos(w.numpy())
+    for wraps in (lambda f: f, remat):
+        np.testing.assert_allclose(second(wraps), np.exp(s) * (c * c - s), rtol=1e-12)
+
+
+def test_random_numbers_are_drawn_again():
+    generator = swiftbn.random.SeedGenerator(5)
+
+    def noisy(x):
+        return ops.sum(ops.exp(x * swiftbn.random.normal((1000,), seed=generator, dtype="float64")))
+
+    x = np.full(1000, 0.1)
+    value, gradient = swiftbn.value_and_grad(remat(noisy))(x)
+    # d/dx exp(x·n) = n·exp(x·n), with the n of the value.
+    again = swiftbn.random.SeedGenerator(5)
+    noise = swiftbn.random.normal((1000,), seed=again, dtype="float64")
+    np.testing.assert_allclose(value, np.exp(0.1 * noise).sum(), rtol=1e-12)
+    np.testing.assert_allclose(gradient, noise * np.exp(0.1 * noise), rtol=1e-12)
+    assert generator.state.numpy()[1] == 1
+
+
+def test_layers_are_functions_too():
+    layer = layers.Dense(3, activation="tanh")
+    wrapped = remat(layer)
+    x = X[:5]
+    np.testing.assert_array_equal(wrapped(x), layer(x))
+    gradients = [swiftbn.grad(lambda x, f=f: ops.sum(f(x)))(x) for f in (wrapped, layer)]
+    np.testing.assert_array_equal(*gradients)
+
+
+def test_arrays_pass_through():
+    assert remat(lambda x, by: x * by)(np.float64(3), by=2) == 6
+
+
+def test_an_error_inside_is_the_function_s_own():
+    with pytest.raises(ZeroDivisionError):
+        swiftbn.grad(remat(lambda x: x / (1 // 0)))(np.ones(3))
+
+
+def test_subclasses_may_override_rematerialized_call():
+    seen = []
+
+    class Own(layers.Dense):
+        def rematerialized_call(self, layer_call, *args, **kwargs):
+            seen.append(args[0].shape)
+            return super().rematerialized_call(layer_call, *args, **kwargs)
+
+    with RematScope():
+        layer = Own(2)
+    layer(X)
+    assert seen == [X.shape]
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: RematScope("all"), ValueError, "Received: mode='all'"),
+        (lambda: RematScope(output_size_threshold="big"), ValueError, "Received: output_size_threshold='big'"),
+        (lambda: RematScope("list_of_layers", layer_names="dense"), ValueError, "Received: layer_names='dense'"),
+        (lambda: RematScope("list_of_layers", layer_names=[3]), ValueError, "Received: layer_names="),
+        (lambda: remat(3), TypeError, "Received: f=3"),
+        (lambda: remat(ops.tanh)(Input((3,))), TypeError, "Received: a KerasTensor"),
+    ],
+)
+def test_errors_name_the_argument(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
