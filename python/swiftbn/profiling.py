@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from swiftbn import tree
+from swiftbn.models._arguments import check_division
 
 
 class PlanStep(NamedTuple):
@@ -98,7 +99,17 @@ def profile(model, x, y=None, sample_weight=None, *, runs: int = 20, print_fn=No
     return plan
 
 
-def plan_summary(model, x=None, y=None, sample_weight=None, *, batch_size: int = 32, print_fn=None) -> Plan:
+def plan_summary(
+    model,
+    x=None,
+    y=None,
+    sample_weight=None,
+    *,
+    batch_size: int = 32,
+    print_fn=None,
+    accumulate: int = 1,
+    accumulate_statistics: str = "each",
+) -> Plan:
     """Prints the plan of the program that trains the model on a batch, or without y predicts it; see `profile`.
 
     Args:
@@ -106,26 +117,31 @@ def plan_summary(model, x=None, y=None, sample_weight=None, *, batch_size: int =
         y, sample_weight: of the batch.
         batch_size: number of samples when x is None.
         print_fn: function that gets the table instead of standard output.
+        accumulate, accumulate_statistics: of a training step, as `fit` takes them.
 
     Raises:
-        ValueError: no x, and a model that does not know the shape of its inputs.
+        ValueError: no x, and a model that does not know the shape of its inputs; micro-batches without y, or of a model
+            with a train_step of its own.
     """
+    division = check_division("plan_summary", model, accumulate, accumulate_statistics)
+    if y is None and division[0] > 1:
+        raise ValueError(f"plan_summary: expected y with micro-batches. Received: y=None, accumulate={accumulate}")
     if x is None:
         if y is not None:
             raise ValueError("plan_summary: expected x to be given with y. Received: x=None")
         x = _zeros(model, batch_size)
     kind = "predict" if y is None else "train"
-    plan = _measure(model, kind, x, y, sample_weight, 0)
+    plan = _measure(model, kind, x, y, sample_weight, 0, division)
     what = "training step" if kind == "train" else "prediction"
     plan.print(f'Model "{model.name}": plan of a {what} of {_samples(x)} samples', print_fn)
     return plan
 
 
-def _measure(model, kind: str, x, y, sample_weight, runs: int) -> Plan:
+def _measure(model, kind: str, x, y, sample_weight, runs: int, division: tuple = ()) -> Plan:
     from swiftbn.models.data import make_data
 
     data = model._prepare(kind, make_data(x, y, sample_weight))
-    step = model._step(kind, data, data.count)
+    step = model._step(kind, data, data.count, *division)
     kept = [(variable, np.array(variable.numpy())) for variable in step.assigned]
     try:
         times = np.array([step.program.profile(data.arrays) for _ in range(max(runs, 1) + 2)])[2:]

@@ -77,7 +77,7 @@ DIFFERENT = {
     "models.Model.call": "see Model",
 }
 # Parameters that Keras does not have, by keyword only.
-OWN = {"fit": "accumulate"}
+OWN = {"fit": "accumulate accumulate_statistics"}
 # Methods that fit calls with positional arguments, and those whose parameters users do not see.
 INTERNAL = {"compute_output_spec", "build", "set_params", "set_model"}
 # Methods whose parameters depend on Keras' backend: on JAX they take the state of the model, too.

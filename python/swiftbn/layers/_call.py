@@ -50,6 +50,19 @@ class call_context:
             _local.context.training = self.previous
 
 
+class outer_call:
+    """Inside, calls of layers are parts of one call: none of them begins with a new list of losses."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def __enter__(self) -> None:
+        _local.context = CallContext(self.layer)
+
+    def __exit__(self, *exception) -> None:
+        _local.context = None
+
+
 def bind(layer, signature, args, kwargs):
     """The arguments of a call by name; TypeError names the layer."""
     try:

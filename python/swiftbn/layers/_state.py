@@ -6,6 +6,7 @@ import numpy as np
 
 from swiftbn import ops, tree
 from swiftbn.layers._tracking import Tracking, unique
+from swiftbn.micro_batches import current_part
 from swiftbn.stateless_scope import current_scope
 from swiftbn.tensor import KerasTensor
 
@@ -143,13 +144,20 @@ class State(Tracking):
     # Losses
 
     def add_loss(self, loss) -> None:
-        """Adds a scalar (or several) computed in `call` to what training minimizes."""
+        """Adds a scalar (or several) computed in `call` to what training minimizes.
+
+        Of micro-batches that are one batch (`accumulate_statistics="union"` in `fit`) scalars count as means over their
+        samples; tensors with a value for each sample are summed up.
+        """
+        part = current_part()
         for item in loss if isinstance(loss, (list, tuple)) else [loss]:
             if not hasattr(item, "shape") or isinstance(item, KerasTensor):
                 raise ValueError(
                     "add_loss: expected tensors, in call() or train_step(). "
                     f"Received: {item!r} (of type {type(item).__name__})"
                 )
+            if part is not None and (not item.shape or item.shape[0] != part.rows):
+                item = ops.multiply(item, part.share)
             self._losses.append(item)
             scope = current_scope()
             if scope is not None and scope.collect_losses:

@@ -6,6 +6,7 @@ from swiftbn import initializers, ops
 from swiftbn._checks import positive_integer
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.wrapper import Wrapper
+from swiftbn.micro_batches import current_part
 
 # The square of the smallest norm by which is divided.
 _SMALLEST = 1e-14
@@ -46,7 +47,9 @@ class SpectralNormalization(Wrapper):
         )
 
     def call(self, inputs, training=False):
-        if training:
+        part = current_part()
+        # Once for all micro-batches of a batch, which read what the first one has assigned.
+        if training and (part is None or part.is_first):
             u, kernel = self.normalized_weights()
             zero = ops.all(ops.equal(self.kernel, 0))
             u, kernel = ops.where(zero, self.vector_u, u), ops.where(zero, self.kernel, kernel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from swiftbn._checks import integer, is_integer
+from swiftbn._checks import integer, is_integer, one_of
 from swiftbn.messages import has_terminal
 
 
@@ -19,6 +19,22 @@ def check_count(name: str, value) -> int | None:
     if not is_integer(value, 1):
         raise ValueError(f"Expected {name} to be an integer >= 1. Received: {name}={value!r}")
     return int(value)
+
+
+def check_division(owner: str, model, accumulate, statistics) -> tuple[int, str]:
+    """The number of micro-batches of a batch, and whose statistics normalize them.
+
+    Raises:
+        ValueError: values that there are not, or several micro-batches of a model with a train_step of its own.
+    """
+    accumulate = check_count("accumulate", accumulate) or 1
+    one_of(owner, "accumulate_statistics", statistics, ("each", "union"))
+    if accumulate > 1 and model._is_custom("train"):
+        raise ValueError(
+            f"{owner}: only accumulate=1 is supported for a model with a train_step of its own. "
+            f"Received: accumulate={accumulate}"
+        )
+    return accumulate, statistics
 
 
 def check_shuffle(value):

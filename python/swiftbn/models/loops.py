@@ -11,6 +11,7 @@ from swiftbn import tree
 from swiftbn.config import max_epochs
 from swiftbn.models._arguments import (
     check_count,
+    check_division,
     check_epoch,
     check_shuffle,
     check_validation_data,
@@ -45,6 +46,7 @@ class Loops(SingleBatches):
         validation_freq=1,
         *,
         accumulate=1,
+        accumulate_statistics="each",
     ):
         """Trains the model for a number of epochs.
 
@@ -77,6 +79,13 @@ class Loops(SingleBatches):
                 memory; the weights are updated once, with the mean of the parts' gradients by their numbers of samples.
                 For losses that are means this is the batch's gradient, except that batch normalization uses the
                 statistics of each part.
+            accumulate_statistics: of which samples batch normalization takes mean and variance when a batch is
+                divided: "each" part's; or those of the "union" of all parts: then the update, the moving statistics,
+                the loss and the metrics are those of the batch undivided, up to rounding (random layers draw other
+                numbers). Parts then go through the model together, from one batch normalization to the next. Kept for
+                all of them are the inputs of batch normalizations and the outputs of the model; what the backward pass
+                needs of what lies between it computes a second time. So activations take more memory than with "each"
+                and less than in the undivided batch. Scalars given to `add_loss` count as means over a part's samples.
 
         Returns:
             A History, whose `history` maps the names of losses and metrics to a list with one number per epoch.
@@ -90,15 +99,11 @@ class Loops(SingleBatches):
         if max_epochs() is not None and epochs > max_epochs():
             warnings.warn(f"Limiting epochs to {max_epochs()}, as config.max_epochs() says", stacklevel=2)
             epochs = max_epochs()
-        steps, accumulate = check_count("steps_per_epoch", steps_per_epoch), check_count("accumulate", accumulate) or 1
+        steps = check_count("steps_per_epoch", steps_per_epoch)
+        division = check_division("fit", self, accumulate, accumulate_statistics)
         validation_steps = check_count("validation_steps", validation_steps)
         shuffle, verbose = check_shuffle(shuffle), check_verbose(verbose)
         evaluates_on = validation_epochs(validation_freq)
-        if accumulate > 1 and self._is_custom("train"):
-            raise ValueError(
-                f"fit: only accumulate=1 is supported for a model with a train_step of its own. "
-                f"Received: accumulate={accumulate}"
-            )
         validation = None
         if is_array_data(x):
             data = make_data(x, y, sample_weight, class_weight)
@@ -132,7 +137,7 @@ class Loops(SingleBatches):
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
-                logs = self._train_epoch(training, epoch, accumulate, callbacks)
+                logs = self._train_epoch(training, epoch, division, callbacks)
                 if callbacks.params and "steps" in callbacks.params:
                     # Known of data without a length when they have been seen once.
                     callbacks.params["steps"] = training.steps
@@ -152,9 +157,9 @@ class Loops(SingleBatches):
         if finalize is not None:
             finalize(self.trainable_variables)
 
-    def _train_epoch(self, training: Epochs, epoch: int, accumulate: int, callbacks) -> dict:
+    def _train_epoch(self, training: Epochs, epoch: int, division: tuple, callbacks) -> dict:
         logs: dict = {}
-        step_for = self._finder("train", accumulate)
+        step_for = self._finder("train", *division)
         for first, group in self._groups(training.epoch(epoch)):
             callbacks.on_train_batch_begin(first)
             for batch in group:
@@ -248,14 +253,14 @@ class Loops(SingleBatches):
             yield first, group
             first += len(group)
 
-    def _finder(self, kind: str, parts: int = 1):
+    def _finder(self, kind: str, *division):
         """A function that returns the program of a batch, without a search while batches are alike."""
         data, count, step = None, 0, None
 
         def find(batch):
             nonlocal data, count, step
             if batch.data is not data or batch.count != count:
-                data, count, step = batch.data, batch.count, self._step(kind, batch.data, batch.count, parts)
+                data, count, step = batch.data, batch.count, self._step(kind, batch.data, batch.count, *division)
             return step
 
         return find

@@ -134,14 +134,33 @@ class Model(Loops, StateTree, Layer):
             layer_range=layer_range,
         )
 
-    def plan_summary(self, x=None, y=None, sample_weight=None, *, batch_size=32, print_fn=None):
+    def plan_summary(
+        self,
+        x=None,
+        y=None,
+        sample_weight=None,
+        *,
+        batch_size=32,
+        print_fn=None,
+        accumulate=1,
+        accumulate_statistics="each",
+    ):
         """Prints the steps of the compiled program for a batch, what was fused, and the memory they need.
 
         With y the program is that of a training step, else of a prediction; see `swiftbn.profiling.plan_summary`.
         """
         from swiftbn.profiling import plan_summary
 
-        return plan_summary(self, x, y, sample_weight, batch_size=batch_size, print_fn=print_fn)
+        return plan_summary(
+            self,
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            print_fn=print_fn,
+            accumulate=accumulate,
+            accumulate_statistics=accumulate_statistics,
+        )
 
     def recalibrate(self, x, batch_size=None, method: str = "layerwise", verbose: int = 0) -> None:
         """Measures the moving statistics of all batch normalizations anew over data; weights stay as they are.

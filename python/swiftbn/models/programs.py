@@ -63,13 +63,14 @@ class Programs(Steps):
         self.built = True
         return outputs
 
-    def _step(self, kind: str, data: Data, batch: int, parts: int = 1):
-        """The program for batches of a size, traced when it is first needed; `parts` are micro-batches."""
+    def _step(self, kind: str, data: Data, batch: int, parts: int = 1, statistics: str = "each"):
+        """The program for batches of a size, traced when it is first needed; `parts` are micro-batches, normalized by
+        statistics of each or of their union."""
         from swiftbn.models.step import make_step
 
         weights = None if data.weights is None else tuple(w is None for w in data.weights)
-        key = (kind, batch, parts, weights, *((a.shape[1:], a.dtype) for a in data.arrays))
+        key = (kind, batch, parts, statistics, weights, *((a.shape[1:], a.dtype) for a in data.arrays))
         step = self._programs.get(key)
         if step is None:
-            step = self._programs[key] = make_step(self, kind, data, batch, parts)
+            step = self._programs[key] = make_step(self, kind, data, batch, parts, statistics)
         return step

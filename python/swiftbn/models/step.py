@@ -35,7 +35,7 @@ class Step:
         return dict(zip(self.names, map(_number, self.run(arrays, indices)), strict=True))
 
 
-def make_step(model, kind: str, data: Data, batch: int, parts: int = 1) -> Step:
+def make_step(model, kind: str, data: Data, batch: int, parts: int = 1, statistics: str = "each") -> Step:
     """Traces a step of `kind` "train", "test" or "predict" for batches of `batch` samples shaped like the data."""
     with Trace() as trace:
         # What a step that was traced before has left behind.
@@ -48,7 +48,8 @@ def make_step(model, kind: str, data: Data, batch: int, parts: int = 1) -> Step:
             step = Step(trace.compile(flat), None, structure, trace.assigned_variables)
         else:
             if parts > 1:
-                logs = model._accumulated_train_step(packed, parts)
+                step = model._union_train_step if statistics == "union" else model._accumulated_train_step
+                logs = step(packed, parts)
             else:
                 logs = model.train_step(packed) if kind == "train" else model.test_step(packed)
             logs = _flat_logs(model, f"{kind}_step", logs)

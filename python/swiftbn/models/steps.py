@@ -6,6 +6,7 @@ import inspect
 
 from swiftbn import ops, tree
 from swiftbn.gradient_tape import FunctionTape
+from swiftbn.models._union import call_in_parts
 from swiftbn.models.trainer import Trainer
 from swiftbn.tensor import Tensor
 from swiftbn.utils.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -60,10 +61,22 @@ class Steps(Trainer):
         self._update(sums, variables)
         return logs
 
-    def _forward_and_gradients(self, x, y, sample_weight, share: float = 1.0) -> tuple:
-        """Outputs, gradients of the share of the loss, and the variables they belong to."""
+    def _union_train_step(self, data, parts: int) -> dict:
+        """`train_step` whose forward and backward passes are computed for one part of the batch after the other."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        outputs, gradients, variables = self._forward_and_gradients(
+            x, y, sample_weight, forward=lambda x: call_in_parts(self, x, parts)
+        )
+        self._update(gradients, variables)
+        return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
+
+    def _forward_and_gradients(self, x, y, sample_weight, share: float = 1.0, forward=None) -> tuple:
+        """Outputs, gradients of the share of the loss, and the variables they belong to.
+
+        `forward` is by default the model's call in training.
+        """
         with FunctionTape() as tape:
-            outputs = self(x, training=True)
+            outputs = self(x, training=True) if forward is None else forward(x)
             loss = self._compute_loss(x, y, outputs, sample_weight, training=True)
         self._loss_tracker.update_state(loss, sample_weight=float(_samples(x)))
         variables = self.trainable_variables
