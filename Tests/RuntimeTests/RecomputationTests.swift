@@ -6,13 +6,12 @@ import Testing
 
 /// Regions that gradients compute again: the same numbers in less memory.
 struct RecomputationTests {
-  /// Blocks y = x·w, tanh, batch normalization, silu, with the weight that all share; `marks` says where regions begin
-  /// and end, as pairs of blocks.
-  private func stack(_ blocks: Int, regions: [Range<Int>], width: Int = 3) throws -> (
+  /// Blocks y = x·w, tanh, batch normalization, silu, with the weight that all share; regions are ranges of blocks.
+  private func stack(_ blocks: Int, regions: [Range<Int>], rows: Int = 8, width: Int = 3) throws -> (
     graph: Graph, values: [Value], output: Value
   ) {
     let graph = Graph()
-    let x = try graph.input("x", TensorType(.float64, [8, width]))
+    let x = try graph.input("x", TensorType(.float64, [rows, width]))
     let w = try graph.input("w", TensorType(.float64, [width, width]))
     var y = x
     var marks: [Int] = []
@@ -77,7 +76,7 @@ struct RecomputationTests {
 
   @Test func arenaShrinks() throws {
     func bytes(_ regions: [Range<Int>]) throws -> Int {
-      let (graph, values, output) = try stack(12, regions: regions, width: 64)
+      let (graph, values, output) = try stack(12, regions: regions, rows: 512, width: 8)
       let found = try graph.gradients(of: [output], seeds: nil, for: values).map { try #require($0) }
       let types = values.map { graph.types[$0.index] }
       return try Plan(graph, outputs: [output] + found, inputTypes: types, staged: [false, false]).arenaBytes

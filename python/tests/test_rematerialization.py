@@ -348,3 +348,52 @@ def test_subclasses_may_override_rematerialized_call():
 def test_errors_name_the_argument(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_programs(seed):
+    """Random operations in random regions in regions: values, gradients, gradients of gradients, assignments."""
+    random = np.random.default_rng(seed)
+    x, start = random.normal(size=(6, 4)), random.normal(size=(4, 4))
+    w = swiftbn.Variable(start, dtype="float64")
+
+    def program(x, w, wraps):
+        dice = np.random.default_rng(seed)
+
+        def stretch(values, depth):
+            """A few steps, some of them stretches of their own; what they make may be used outside of them."""
+            values = list(values)
+            for _ in range(dice.integers(2, 6)):
+                a, b = (values[dice.integers(len(values))] for _ in range(2))
+                kind = dice.integers(7 if depth < 3 else 5)
+                if kind == 0:
+                    values.append(ops.tanh(a * b))
+                elif kind == 1:
+                    values.append(ops.matmul(ops.sigmoid(a), w))
+                elif kind == 2:
+                    mean, variance = ops.moments(a, 0, keepdims=True)
+                    values.append((b - mean) / ops.sqrt(variance + 0.5))
+                elif kind == 3:
+                    values.append(ops.relu(a) - ops.stop_gradient(b) * 0.3)
+                elif kind == 4:
+                    w.assign(w * 0.9 + ops.mean(ops.tanh(a)) * 0.1)
+                else:
+                    values += wraps(stretch)(values[-2:], depth + 1)
+            return values[-3:]
+
+        return ops.sum(ops.tanh(stretch([x, x * 0.5], 0)[-1]) ** 2)
+
+    def results(wraps):
+        def value(x, w):
+            return program(x, w, wraps)
+
+        def slope(x, w):
+            return sum(ops.sum(g**2) for g in swiftbn.grad(value, argnums=(0, 1))(x, w))
+
+        for function in (value, slope):
+            w.assign(start)
+            number, gradients = swiftbn.value_and_grad(function, argnums=(0, 1))(x, w)
+            yield from (number, *gradients, w.numpy().copy())
+
+    for recomputed, plain in zip(results(remat), results(lambda f: f), strict=True):
+        np.testing.assert_allclose(recomputed, plain, rtol=1e-9, atol=1e-12)
