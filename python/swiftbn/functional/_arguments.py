@@ -54,13 +54,13 @@ def parameter(call: str, name: str, value, x: np.ndarray, axes: tuple) -> np.nda
     return value.reshape([extent if i in axes else 1 for i, extent in enumerate(x.shape)])
 
 
-def _integer(call: str, name: str, value, expected: str = "int") -> int:
+def integer(call: str, name: str, value, expected: str = "int") -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{call}: {name} is {type(value).__name__}, expected {expected}")
     return int(value)
 
 
-def _in_range(call: str, axis: int, rank: int) -> int:
+def in_range(call: str, axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise ValueError(f"{call}: axis {axis} is out of range for rank {rank}, expected {-rank} <= axis < {rank}")
     return axis % rank
@@ -72,23 +72,23 @@ def axes(call: str, axis, rank: int) -> tuple:
     if isinstance(axis, (list, tuple)):
         if not axis:
             raise ValueError(f"{call}: axis is {axis}, expected at least one axis")
-        found = [_in_range(call, _integer(call, "axis", a, expected), rank) for a in axis]
+        found = [in_range(call, integer(call, "axis", a, expected), rank) for a in axis]
         if len(set(found)) != len(found):
             raise ValueError(f"{call}: axis is {axis}, expected different axes of rank {rank}")
         return tuple(sorted(found))
-    return (_in_range(call, _integer(call, "axis", axis, expected), rank),)
+    return (in_range(call, integer(call, "axis", axis, expected), rank),)
 
 
 def channel_axis(call: str, axis, rank: int) -> int:
     """An axis behind that of the samples, counted from the front."""
-    found = _in_range(call, _integer(call, "axis", axis), rank)
+    found = in_range(call, integer(call, "axis", axis), rank)
     if found == 0:
         raise ValueError(f"{call}: axis {axis} is that of the samples for rank {rank}, expected one behind it")
     return found
 
 
 def group_count(call: str, groups, channels: int) -> int:
-    groups = _integer(call, "groups", groups)
+    groups = integer(call, "groups", groups)
     if groups < 1 or channels % groups:
         raise ValueError(f"{call}: groups is {groups}, expected a divisor >= 1 of the {channels} channels")
     return groups

@@ -15,7 +15,7 @@ from swiftbn.functional._half import is_half, through_float32
 _native = load()
 
 
-def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
+def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True, mask=None):
     """Normalizes each channel by the batch's own statistics.
 
     Formula: ``y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with the biased variance.
@@ -28,6 +28,10 @@ def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
         epsilon: added to the variance, > 0.
         out: array like x (shape, dtype, memory order) that receives y; may be x itself.
         copy: False makes needing a copy an error.
+        mask: truth values for the axes but the channels', the last of which may be left out, or for all; axes of extent
+            1 are spread. With several channel axes it meets x as NumPy broadcasts. The statistics are those of the
+            elements where it is true, 0 and ``1 / sqrt(epsilon)`` in a channel without any; all elements are normalized
+            by them. y is in C order then, and ``copy=False`` is not available.
 
     Returns:
         (y, mean, inv_std): y like x; mean and ``1 / sqrt(variance + epsilon)``, each (C,).
@@ -37,6 +41,10 @@ def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
         ValueError: for shapes that do not fit, an axis out of range, a bad epsilon, an empty batch, a read-only or
             partly overlapping ``out``. Nothing has been written then.
     """
+    if mask is not None:
+        return _with_mask(
+            "forward", batch_norm, x, (x, gamma, beta), mask, {"axis": axis, "epsilon": epsilon}, out, copy
+        )
     if type(axis) is tuple:
         m = MergedAxes("batch_norm", x, axis, out=out, copy=copy)
         gamma, beta = m.parameter(gamma, "gamma"), m.parameter(beta, "beta")
@@ -50,15 +58,16 @@ def batch_norm(x, gamma, beta, *, axis=-1, epsilon=1e-3, out=None, copy=True):
         return through_float32(batch_norm, x, (x, gamma, beta), {"axis": axis, "epsilon": epsilon}, out, copy)
 
 
-def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=True):
+def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=True, mask=None):
     """Gradients of `batch_norm` with respect to x, gamma and beta.
 
     Formula, with d = x - mean, s = inv_std and n values per channel: ``dbeta = sum(dy)``, ``dgamma = s * sum(dy * d)``,
-    ``dx = gamma * s * (dy - dbeta / n - d * s * dgamma / n)``.
+    ``dx = gamma * s * (dy - dbeta / n - d * s * dgamma / n)``. With a mask, n counts the elements where it is true, and
+    elsewhere ``dx = gamma * s * dy``; where dy is 0 outside the mask, x may be anything.
 
     Args:
         dy: gradient with respect to y, like x.
-        x, gamma, axis, copy: as in `batch_norm`.
+        x, gamma, axis, copy, mask: as in `batch_norm`.
         mean, inv_std: what `batch_norm` returned, (C,) each.
         out: array like x that receives dx; may be dy itself.
 
@@ -68,6 +77,9 @@ def batch_norm_backward(dy, x, gamma, mean, inv_std, *, axis=-1, out=None, copy=
     Raises:
         TypeError, ValueError: as `batch_norm`.
     """
+    if mask is not None:
+        arguments = (dy, x, gamma, mean, inv_std)
+        return _with_mask("backward", batch_norm_backward, x, arguments, mask, {"axis": axis}, out, copy)
     if type(axis) is tuple:
         m = MergedAxes("batch_norm_backward", x, axis, out=out, copy=copy)
         names = {"gamma": gamma, "mean": mean, "inv_std": inv_std}
@@ -115,3 +127,12 @@ def batch_norm_inference(x, gamma, beta, moving_mean, moving_variance, *, axis=-
             out,
             copy,
         )
+
+
+def _with_mask(part: str, function, x, arguments: tuple, mask, options: dict, out, copy):
+    """A part of `_masked_batch_norm`, which most programs never load."""
+    if is_half(x):
+        return through_float32(function, x, arguments, {**options, "mask": mask}, out, copy)
+    from swiftbn.functional import _masked_batch_norm
+
+    return getattr(_masked_batch_norm, part)(*arguments, mask=mask, out=out, copy=copy, **options)

@@ -54,8 +54,9 @@ def mask_like(layer, mask, x, axis: int):
             f"or {rank}. Received: mask of shape {tuple(mask.shape)} for inputs of shape {tuple(x.shape)}"
         )
     if len(mask.shape) < rank:
+        missing = others[len(mask.shape) :]
         for a in range(rank):
-            if a == axis % rank or a in others[len(mask.shape) :]:
+            if a == axis % rank or a in missing:
                 mask = ops.expand_dims(mask, a)
     return ops.logical_or(ops.not_equal(mask, 0), ops.zeros_like(x, dtype="bool"))
 
