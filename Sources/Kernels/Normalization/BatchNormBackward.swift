@@ -150,13 +150,19 @@ private func runBackward<T: KernelScalar, Mask: ReluMask>(
   _ job: BackwardJob<T, Mask>, _ shape: NormalizationShape
 ) {
   var job = job
-  if let dgamma = job.dgamma, shape.channelCount > 0 {
-    if someMeanDwarfsItsDeviations(job.x, job.mean, job.inverseStd, shape) {
-      runNormalization(ResidualJob(x: job.x, mean: job.mean, residuals: dgamma, count: job.count), shape)
-      job.hasResiduals = true
-    }
-  }
+  if let dgamma = job.dgamma { job.hasResiduals = findResiduals(job.x, job.mean, job.inverseStd, dgamma, shape) }
   runNormalization(job, shape)
+}
+
+/// Writes what rounding took from the means to `residuals` if it matters for some channel; says whether.
+@inline(__always)
+private func findResiduals<T: KernelScalar>(
+  _ x: UnsafePointer<T>, _ mean: UnsafePointer<T>, _ inverseStd: UnsafePointer<T>,
+  _ residuals: UnsafeMutablePointer<T>, _ shape: NormalizationShape
+) -> Bool {
+  guard shape.channelCount > 0, someMeanDwarfsItsDeviations(x, mean, inverseStd, shape) else { return false }
+  runNormalization(ResidualJob(x: x, mean: mean, residuals: residuals, count: Double(shape.channelCount)), shape)
+  return true
 }
 
 /// The sums of `batchNormBackward` over the few elements that have a gradient, and what its dx is made of:
@@ -171,8 +177,7 @@ func batchNormBackwardSums<T: KernelScalar>(
   shape: NormalizationShape, pickedCount: Int
 ) {
   let count = Double(shape.channelCount)
-  let hasResiduals = someMeanDwarfsItsDeviations(x, mean, inverseStd, shape)
-  if hasResiduals { runNormalization(ResidualJob(x: x, mean: mean, residuals: dgamma, count: count), shape) }
+  let hasResiduals = findResiduals(x, mean, inverseStd, dgamma, shape)
   let few = NormalizationShape(outer: pickedCount, channels: shape.channels, inner: 1)
   if let y {
     let job = BackwardJob<T, MaskFromOutput>(
