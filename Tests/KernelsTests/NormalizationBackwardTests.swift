@@ -15,7 +15,7 @@ func runBackward<T: KernelScalar>(
   let forward = runForward(x, gamma, beta, shape, relu: mask != .none)
   let (gradient, input) = (GuardedBuffer(dy), GuardedBuffer(x))
   let (mean, inverseStd) = (GuardedBuffer(forward.mean), GuardedBuffer(forward.inverseStd))
-  let (gamma, beta) = (gamma.map { GuardedBuffer($0) }, beta.map { GuardedBuffer($0) })
+  let gamma = gamma.map { GuardedBuffer($0) }
   let dx =
     switch place {
     case .own: GuardedBuffer<T>(count: x.count)

@@ -1,7 +1,8 @@
 import Kernels
 import Testing
 
-/// Results of 32 MB and more are stored past the caches if they are aligned: the same bits as at an odd address.
+/// Results of 24 MB and more are stored past the caches, all but a part at each end of a run: the same bits from an
+/// aligned and an odd address.
 struct NormalizationStreamingTests {
   private func check(_ shape: NormalizationShape) {
     let count = shape.valueCount
@@ -62,6 +63,9 @@ struct NormalizationStreamingTests {
     check(NormalizationShape(outer: 140_003, channels: 64, inner: 1))
     check(NormalizationShape(outer: 8_200, channels: 1_024, inner: 1))
     check(NormalizationShape(outer: 41, channels: 64, inner: 3_200))
+    check(NormalizationShape(outer: 41, channels: 64, inner: 2_501))
+    check(NormalizationShape(outer: 71_000, channels: 96, inner: 1))
+    check(NormalizationShape(outer: 7_001, channels: 1_003, inner: 1))
     check(NormalizationShape(outer: 3, channels: 3, inner: 1_000_000))
   }
 }

@@ -91,15 +91,10 @@ struct GradientMap<T: KernelScalar, Mask: ReluMask>: MapTerm {
   }
 
   @inline(__always)
-  func apply<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) {
+  func value<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) -> T.Vector {
     let (gradient, deviation) = source.load(lane.source, index, reach)
-    let rest = T.multiplyAdd(deviation, lane.slope, lane.constant)
-    reach.store(T.multiplyAdd(gradient, lane.scale, rest), dx, index)
+    return T.multiplyAdd(gradient, lane.scale, T.multiplyAdd(deviation, lane.slope, lane.constant))
   }
 
-  @inline(__always)
-  func prefetch(_ index: Int) {
-    source.prefetch(index)
-    sbn_prefetch_write(dx + index)
-  }
+  @inline(__always) func prefetch(_ index: Int) { source.prefetch(index) }
 }

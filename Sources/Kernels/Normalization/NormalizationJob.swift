@@ -34,7 +34,11 @@ struct ChannelSums {
 @inline(__always)
 func runNormalization<J: NormalizationJob>(_ job: J, _ shape: NormalizationShape) {
   if shape.channels == 0 { return }
-  if shape.isRowLike { runRows(job, shape) } else { runPlanes(job, shape) }
+  if shape.isRowLike && (J.hasSums || shape.inner < J.T.Vector.scalarCount) {
+    runRows(job, shape)
+  } else {
+    runPlanes(job, shape)
+  }
 }
 
 /// `parallel`, or a plain loop for work too small to share.

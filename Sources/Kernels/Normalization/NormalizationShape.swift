@@ -17,11 +17,12 @@ public struct NormalizationShape: Equatable, Sendable {
   /// Whether tensors come from memory, or the far end of the last cache, so that prefetching pays.
   @inline(__always) func exceedsCache<T>(_ type: T.Type) -> Bool { count &* MemoryLayout<T>.stride > 5_000_000 }
   @inline(__always) func exceedsNearCache<T>(_ type: T.Type) -> Bool { count &* MemoryLayout<T>.stride > 2_000_000 }
-  /// Whether results are too large for any cache to keep them, and `run`, the elements that loops treat as a unit, lets
-  /// all their vectors be aligned: then they are stored past the caches.
+  /// Whether results are too large for caches to keep them beside their input, and `run`, the elements that loops treat
+  /// as a unit, lets nearly all their vectors be aligned: then they are stored past the caches.
   @inline(__always) func streams<T: KernelScalar>(_ output: UnsafeMutablePointer<T>, run: Int) -> Bool {
-    count &* MemoryLayout<T>.stride >= 32 << 20 && run % T.Vector.scalarCount == 0
-      && Int(bitPattern: output) % MemoryLayout<T.Vector>.size == 0
+    let (address, v) = (Int(bitPattern: output), T.Vector.scalarCount)
+    return count &* MemoryLayout<T>.stride >= 24 << 20 && address % MemoryLayout<T>.stride == 0
+      && (run >= vectorsWorthAligning &* v || (run % v == 0 && address % MemoryLayout<T.Vector>.size == 0))
   }
   /// Whether short runs per channel make it better to treat samples as rows of separate positions.
   @inline(__always) var isRowLike: Bool { inner < 64 || (channels &* inner <= 512 && outer >= 8) }
@@ -40,7 +41,7 @@ struct RowLayout {
   var width, fullRows, tail: Int
   /// Samples in one row.
   var samples: Int
-  /// Width of tables: `width` in whole vectors, with room for the channels of empty rows as well.
+  /// Width of tables: `width` in whole vectors and one more, with room for the channels of empty rows as well.
   var paddedWidth: Int
   /// Pieces of work: columns are cut into strips, rows into chunks.
   var strips, stripWidth, rowChunks: Int
@@ -62,7 +63,7 @@ struct RowLayout {
       fullRows = shape.outer / samples
       tail = (shape.outer &- fullRows &* samples) &* sample
     }
-    paddedWidth = (max(width, shape.channels) &+ vector &- 1) & ~(vector &- 1)
+    paddedWidth = ((max(width, shape.channels) &+ vector &- 1) & ~(vector &- 1)) &+ vector
     (strips, stripWidth, rowChunks) = (1, width, 1)
     if width > 4096 {
       strips = (width &+ 2047) / 2048
@@ -107,7 +108,9 @@ struct PlaneLayout {
     blocks = (shape.channels &+ blockChannels &- 1) / blockChannels
     segments = 0
     let isLarge = shape.count >= normalizationSerialLimit
-    if isLarge && (channelBytes > 1 << 20 || blocks < 4) {
+    // A channel that only the last cache holds is still read from memory once if a thread does it alone.
+    let isFar = channelBytes > 1 << 20 && (blocks < 16 || channelBytes > 8 << 20)
+    if isLarge && (blocks < 4 || isFar) {
       let wanted = shape.channelCount / normalizationChunkElements
       segments = max(1, min(wanted, 64, shape.outer &* runsPerPlane))
     }

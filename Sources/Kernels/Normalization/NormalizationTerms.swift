@@ -3,11 +3,15 @@ import CIntrinsics
 /// Whether an operation touches a whole vector or only its first elements. A type, so that the choice is made when
 /// the loop is compiled.
 protocol VectorReach {
+  /// Whether stores go past the caches.
+  static var isStreamed: Bool { get }
   func load<T: KernelScalar>(_ pointer: UnsafePointer<T>, _ index: Int, else rest: T.Vector) -> T.Vector
   func store<T: KernelScalar>(_ vector: T.Vector, _ pointer: UnsafeMutablePointer<T>, _ index: Int)
 }
 
 struct WholeVector: VectorReach {
+  @inline(__always) static var isStreamed: Bool { false }
+
   @inline(__always)
   func load<T: KernelScalar>(_ pointer: UnsafePointer<T>, _ index: Int, else rest: T.Vector) -> T.Vector {
     pointer.vector(at: index)
@@ -21,6 +25,8 @@ struct WholeVector: VectorReach {
 
 /// A whole vector that is stored past the caches; the address must be aligned.
 struct StreamedVector: VectorReach {
+  @inline(__always) static var isStreamed: Bool { true }
+
   @inline(__always)
   func load<T: KernelScalar>(_ pointer: UnsafePointer<T>, _ index: Int, else rest: T.Vector) -> T.Vector {
     pointer.vector(at: index)
@@ -34,6 +40,8 @@ struct StreamedVector: VectorReach {
 
 /// The first `count` elements; loads fill the others from `rest`.
 struct PartVector: VectorReach {
+  @inline(__always) static var isStreamed: Bool { false }
+
   var count: Int
 
   @inline(__always)
@@ -107,9 +115,27 @@ protocol MapTerm {
   associatedtype Lane
   func lane(at column: Int) -> Lane
   func lane(channel: Int) -> Lane
-  func apply<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R)
-  /// Asks for what `apply` will read and write at `index`.
+  /// What belongs into `output` at `index`.
+  func value<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) -> T.Vector
+  /// Asks for what `value` will read at `index`.
   func prefetch(_ index: Int)
+}
+
+extension MapTerm {
+  @inline(__always)
+  func apply<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) {
+    reach.store(value(lane, index, reach), output, index)
+  }
+
+  /// Asks for what will be written at `index`.
+  @inline(__always) func prefetchOutput(_ index: Int) { sbn_prefetch_write(output + index) }
+
+  /// Elements from `index` to the next aligned vector of the output, at most `limit`.
+  @inline(__always)
+  func lead(_ index: Int, limit: Int) -> Int {
+    let size = MemoryLayout<T.Vector>.size
+    return Swift.min(((0 &- Int(bitPattern: output + index)) & (size &- 1)) / MemoryLayout<T>.stride, limit)
+  }
 }
 
 /// Sums of d and d² with d = x - center.
@@ -159,15 +185,11 @@ struct AffineMap<T: KernelScalar, Relu: Flag>: MapTerm {
   }
 
   @inline(__always)
-  func apply<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) {
+  func value<R: VectorReach>(_ lane: Lane, _ index: Int, _ reach: R) -> T.Vector {
     let value = T.multiplyAdd(reach.load(x, index, else: lane.center) - lane.center, lane.scale, lane.offset)
     // The order of the operands lets NaN through.
-    reach.store(Relu.isSet ? T.maximum(T.Vector.zero, value) : value, y, index)
+    return Relu.isSet ? T.maximum(T.Vector.zero, value) : value
   }
 
-  @inline(__always)
-  func prefetch(_ index: Int) {
-    sbn_prefetch(x + index)
-    sbn_prefetch_write(y + index)
-  }
+  @inline(__always) func prefetch(_ index: Int) { sbn_prefetch(x + index) }
 }

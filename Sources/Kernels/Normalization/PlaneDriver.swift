@@ -76,26 +76,30 @@ private struct PlaneWork<J: NormalizationJob> {
     }
     guard job.hasMap else { return }
     let map = job.map(table)
+    // While a block is written, memory has time to fetch the one that this thread is likely to take next.
+    let next = threadCount
+    let toNext = block &+ next < layout.blocks ? next &* width &* shape.inner : 0
     if shape.streams(map.output, run: shape.inner) {
-      mapBlock(map, channels, StreamedVector(), Yes.self)
+      mapBlock(map, channels, toNext, StreamedVector(), Yes.self)
       sbn_store_fence()
     } else if shape.exceedsCache(T.self) {
-      mapBlock(map, channels, WholeVector(), Yes.self)
+      mapBlock(map, channels, toNext, WholeVector(), Yes.self)
     } else {
-      mapBlock(map, channels, WholeVector(), No.self)
+      mapBlock(map, channels, 0, WholeVector(), No.self)
     }
   }
 
   /// Backwards, because the end of the data is what the sums left in the nearest cache.
   @inline(__always)
   func mapBlock<R: VectorReach, Prefetch: Flag>(
-    _ map: J.Map, _ channels: Range<Int>, _ reach: R, _ prefetch: Prefetch.Type
+    _ map: J.Map, _ channels: Range<Int>, _ toNext: Int, _ reach: R, _ prefetch: Prefetch.Type
   ) {
     let sample = shape.channels &* shape.inner
+    let ahead = Ahead(reads: toNext, writes: 0 &- sample)
     for n in stride(from: shape.outer &- 1, through: 0, by: -1) {
       for column in stride(from: channels.count &- 1, through: 0, by: -1) {
         let start = n &* sample &+ (channels.lowerBound &+ column) &* shape.inner
-        mapRun(map, column, start, shape.inner, -sample, reach, prefetch)
+        mapRun(map, column, start, shape.inner, ahead, reach, prefetch)
       }
     }
   }
@@ -178,12 +182,12 @@ private struct SegmentWork<J: NormalizationJob> {
     let segment = piece &- channel &* plane.layout.segments
     if plane.shape.streams(map.output, run: plane.shape.inner) {
       plane.forEachRun(channel, segment) { start, count in
-        mapRun(map, channel, start, count, 0, StreamedVector(), No.self)
+        mapRun(map, channel, start, count, .nothing, StreamedVector(), No.self)
       }
       sbn_store_fence()
     } else {
       plane.forEachRun(channel, segment) { start, count in
-        mapRun(map, channel, start, count, 0, WholeVector(), No.self)
+        mapRun(map, channel, start, count, .nothing, WholeVector(), No.self)
       }
     }
   }
@@ -209,7 +213,12 @@ private struct PlaneMapWork<J: NormalizationJob> {
   @inline(__always)
   func run(_ chunk: Int) {
     let map = job.map(table)
-    if shape.streams(map.output, run: shape.inner) {
+    let v = J.T.Vector.scalarCount
+    if shape.inner >= v && shape.inner <= 8 &* v {
+      let planes = shape.outer &* shape.channels
+      let range = (planes &* chunk / chunks)..<(planes &* (chunk &+ 1) / chunks)
+      mapShortPlanes(map, range, shape.channels, shape.inner)
+    } else if shape.streams(map.output, run: shape.inner) {
       run(chunk, map, StreamedVector())
       sbn_store_fence()
     } else {
@@ -226,7 +235,7 @@ private struct PlaneMapWork<J: NormalizationJob> {
     while index < end {
       let plane = index / shape.inner
       let count = min((plane &+ 1) &* shape.inner, end) &- index
-      mapRun(map, plane % shape.channels, index, count, 0, reach, No.self)
+      mapRun(map, plane % shape.channels, index, count, .nothing, reach, No.self)
       index &+= count
     }
   }

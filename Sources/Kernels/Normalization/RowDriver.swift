@@ -20,14 +20,17 @@ private struct RowWork<J: NormalizationJob> {
     layout = RowLayout(shape, vector: T.Vector.scalarCount)
     let width = layout.paddedWidth
     let vector = T.Vector.scalarCount
-    let channelStride = (shape.channels &+ vector &- 1) & ~(vector &- 1)
+    let channelStride = ((shape.channels &+ vector &- 1) & ~(vector &- 1)) &+ vector
     let sumCount = J.hasSums ? layout.rowChunks &* 2 &* width &+ channelStride : 0
-    let tableCount = CoefficientTable<T>.rows &* (channelStride &+ width)
+    let tableCount = CoefficientTable<T>.rows &* (channelStride &+ width) &+ vector
     let memory = sharedScratch(
       bytes: sumCount &* MemoryLayout<Double>.stride &+ tableCount &* MemoryLayout<T>.stride)
     scratch = memory.assumingMemoryBound(to: Double.self)
     totals = scratch + channelStride
-    let tables = (memory + sumCount &* MemoryLayout<Double>.stride).assumingMemoryBound(to: T.self)
+    var tables = (memory + sumCount &* MemoryLayout<Double>.stride).assumingMemoryBound(to: T.self)
+    // Where results are at aligned addresses, coefficients are so too.
+    let lead = job.hasMap ? job.map(CoefficientTable(base: tables, stride: 0)).lead(0, limit: vector &- 1) : 0
+    tables += (vector &- lead) & (vector &- 1)
     channels = CoefficientTable(base: tables, stride: channelStride)
     positions =
       layout.width == shape.channels
@@ -58,6 +61,12 @@ private struct RowWork<J: NormalizationJob> {
         }
       }
     }
+  }
+
+  /// Repeats the first vector of the map's rows behind their last column, for vectors that reach into the next row.
+  @inline(__always)
+  func repeatFirstVector() {
+    for row in 0..<J.mapRows { positions[row].store(positions[row].vector(at: 0), at: layout.width) }
   }
 
   /// Whole vectors while what they write too much is written again by the next sample.
@@ -167,7 +176,7 @@ private struct RowWork<J: NormalizationJob> {
       let rest = columns.lowerBound..<min(columns.upperBound, layout.tail)
       mapRow(map, layout.fullRows &* layout.width, rest, WholeVector())
     }
-    if shape.streams(map.output, run: layout.width) {
+    if shape.streams(map.output, run: isOneRun ? shape.count : columns.count) {
       mapUpwards(map, rows, columns, StreamedVector())
       sbn_store_fence()
     } else if shape.exceedsCache(T.self) || layout.width == 4 &* T.Vector.scalarCount {
@@ -184,12 +193,14 @@ private struct RowWork<J: NormalizationJob> {
     }
   }
 
+  /// Whether the rows of a chunk can be mapped as one run of whole vectors.
+  @inline(__always)
+  var isOneRun: Bool { layout.strips == 1 && layout.width & (T.Vector.scalarCount &- 1) == 0 }
+
   /// One stream through memory in ascending order is what the processor's own prefetching is best at.
   @inline(__always)
   func mapUpwards<R: VectorReach>(_ map: J.Map, _ rows: Range<Int>, _ columns: Range<Int>, _ reach: R) {
-    if layout.width == 4 &* T.Vector.scalarCount {
-      return mapFourColumns(map, rows.lowerBound &* layout.width, rows.count, reach)
-    }
+    if isOneRun { return mapRowsAsRun(map, rows.lowerBound &* layout.width, rows.count, layout.width, reach) }
     for row in rows { mapRow(map, row &* layout.width, columns, reach) }
   }
 }
@@ -209,6 +220,7 @@ func runRows<J: NormalizationJob>(_ job: J, _ shape: NormalizationShape) {
   }
   if job.hasMap && shape.count > 0 {
     work.spread(rows: J.mapRows)
+    if work.isOneRun { work.repeatFirstVector() }
     forEachPiece(pieces, isSmall: work.isSmall, work) { work, piece in work.map(piece) }
   }
 }
