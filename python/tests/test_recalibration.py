@@ -158,6 +158,33 @@ def test_all_calls_count_when_their_number_depends_on_the_data():
     assert_statistics(model.bn, np.concatenate([x, 2 * x[6:]]))
 
 
+class Counts(layers.Layer):
+    """How often Python calls it."""
+
+    supports_masking = True
+    calls = 0
+
+    def call(self, inputs):
+        self.calls += 1
+        return inputs + 1.0
+
+
+@pytest.mark.parametrize("method", ["layerwise", "together"])
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_batches_of_one_size_run_as_one_program(method, is_masked):
+    """Unless there are masks: those pick values by what the data are."""
+    counter, x = Counts(), RANDOM.normal(size=(100, 5, 3)).astype("float32")
+    x[:50, 3] = 0.0
+    first = [layers.Masking()] if is_masked else []
+    model = randomize(Sequential([Input((5, 3)), *first, counter, BN()]))
+    counter.calls = 0
+    model.recalibrate(x, batch_size=6, method=method)
+    # One trace for each of two sizes of batches, and a look at the first batch; or all 17 batches.
+    assert counter.calls >= 17 if is_masked else counter.calls <= 3
+    given = x[(x != 0).any(-1)] if is_masked else x.reshape(-1, 3)
+    assert_statistics(model.layers[-1], given + 1.0)
+
+
 def test_channels_first_integers_and_float64():
     x = RANDOM.integers(0, 255, (9, 3, 4, 4)).astype("uint8")
     model = Sequential([Input((3, 4, 4)), BN(axis=1)])

@@ -4,13 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
+from typing import NamedTuple
 
 import numpy as np
 
 from swiftbn import ops, tree
+from swiftbn.compiled_function import jit
 from swiftbn.layers import BatchNormalization
 from swiftbn.models.data import check_batch_size, make_data
 from swiftbn.ops._dispatch import call
+from swiftbn.tensor import Tensor
+
+
+class BatchMoments(NamedTuple):
+    """Of one batch, per channel: arrays, or tensors of a trace."""
+
+    count: int
+    mean: object
+    variance: object
+    low: object
+    high: object
+
+
+def batch_moments(layer, inputs, mask) -> BatchMoments | None:
+    """Of what a batch normalization is given, for masked inputs where the mask is true; None if there is nothing."""
+    if not isinstance(inputs, np.ndarray) and (type(inputs) is not Tensor or mask is not None):
+        raise TypeError(f"'{layer.name}': expected a model that runs on arrays. Received: {inputs!r}")
+    axis = layer.axis
+    if mask is not None:
+        inputs, axis = inputs[np.asarray(mask).astype(bool)], -1
+    shape = inputs.shape
+    axis %= len(shape)
+    axes = [i for i in range(len(shape)) if i != axis]
+    if 0 in shape:
+        return None
+    # The fused kernel is the fastest that measures both; what it normalizes is not needed.
+    attributes = {"axis": axis, "epsilon": 1.0, "scale": False, "center": False}
+    _, mean, variance, _ = call("batch_norm", ops.cast(inputs, "float64"), **attributes)
+    count = math.prod(shape[i] for i in axes)
+    return BatchMoments(count, mean, variance, ops.min(inputs, axes), ops.max(inputs, axes))
 
 
 class Moments:
@@ -25,18 +58,10 @@ class Moments:
         self.count = 0
         self.mean = self.squares = self.low = self.high = None
 
-    def add(self, x, axis: int) -> None:
-        """Adds a batch with channels on `axis`."""
-        x = np.asarray(x)
-        axis %= x.ndim
-        count = x.size // x.shape[axis] if x.shape[axis] else 0
-        if count == 0:
-            return
-        axes = [i for i in range(x.ndim) if i != axis]
-        # The fused kernel is the fastest that measures both; what it normalizes is not needed.
-        attributes = {"axis": axis, "epsilon": 1.0, "scale": False, "center": False}
-        _, mean, variance, _ = call("batch_norm", ops.cast(x, "float64"), **attributes)
-        low, high, squares = ops.min(x, axes), ops.max(x, axes), variance * count
+    def add(self, batch: BatchMoments) -> None:
+        """Adds a batch; its numbers are arrays."""
+        count, mean, variance, low, high = batch
+        squares = variance * count
         if self.count:
             total, step = self.count + count, mean - self.mean
             squares = self.squares + squares + step * step * (self.count * count / total)
@@ -75,15 +100,6 @@ def _wrapped(layer, original, around):
         return around(layer, lambda: original(*args, **kwargs), inputs, mask)
 
     return call
-
-
-def add_batch(moments: Moments, layer, inputs, mask) -> None:
-    """Adds what a batch normalization is given; of masked inputs the positions where the mask is true."""
-    if not isinstance(inputs, np.ndarray):
-        raise TypeError(f"'{layer.name}': expected a model that runs on arrays. Received: {inputs!r}")
-    if mask is not None:
-        inputs = inputs[np.asarray(mask).astype(bool)]
-    moments.add(inputs, layer.axis if mask is None else -1)
 
 
 def batch_norm_layers(model, what: str) -> list:
@@ -125,27 +141,44 @@ class _Enough(Exception):
     """Ends a forward pass of which nothing more is needed."""
 
 
-def observe(model, layers: list, batches, calls: int | None = None) -> dict:
+def observe(model, layers: list, batches, calls: int | None = None, instead=None, compiles: bool = False) -> dict:
     """id of each layer → `Moments` of its inputs in inference mode, in the order in which the model calls the layers.
 
-    Several calls of one layer count together; layers that are not called are missing. With `calls`, each batch's pass
-    ends after so many calls of the layers.
+    Several calls of one layer count together; layers that are not called, or with nothing, are missing.
+
+    Args:
+        calls: ends each batch's pass after so many calls of the layers.
+        instead: called in place of the layers, as `instead(layer, inputs, moments)`, unless there are no moments.
+        compiles: the model may be traced, as it makes the same calls for all batches. All batches then run in the same
+            memory, where passes over arrays allocate theirs anew.
     """
-    found: dict = {}
-    left = calls
 
-    def around(layer, call, inputs, mask):
-        nonlocal left
-        add_batch(found.setdefault(id(layer), Moments()), layer, inputs, mask)
-        if calls is not None:
-            left -= 1
-            if left == 0:
+    def measure(x):
+        measured = []
+
+        def around(layer, call, inputs, mask):
+            moments = batch_moments(layer, inputs, mask)
+            measured.append((id(layer), moments))
+            if len(measured) == calls:
                 raise _Enough
-        return call()
+            return call() if instead is None or moments is None else instead(layer, inputs, moments)
 
-    with replaced_calls(layers, around):
-        for x in batches:
-            left = calls
-            with contextlib.suppress(_Enough):
-                model(x, training=False)
+        with replaced_calls(layers, around), contextlib.suppress(_Enough):
+            model(x, training=False)
+        return measured
+
+    found: dict = {}
+    compiled = jit(measure) if compiles else None
+    for x in batches:
+        measured = None
+        if compiled is not None:
+            try:
+                measured = compiled(x)
+            except Exception:
+                # Layers that cannot be traced (masks, NumPy) may run on arrays; what fails there as well, raises there.
+                compiled = None
+        for key, moments in measure(x) if measured is None else measured:
+            joined = found.setdefault(key, Moments())
+            if moments is not None:
+                joined.add(moments)
     return {key: moments for key, moments in found.items() if moments.count}

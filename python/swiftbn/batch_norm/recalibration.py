@@ -8,19 +8,13 @@ import numpy as np
 
 from swiftbn import messages, ops
 from swiftbn.batch_norm._graph import Graph
-from swiftbn.batch_norm._statistics import (
-    Batches,
-    Moments,
-    add_batch,
-    batch_norm_layers,
-    observe,
-    replaced_calls,
-)
+from swiftbn.batch_norm._statistics import Batches, batch_norm_layers, observe, replaced_calls
 from swiftbn.batch_norm.folding import has_graph
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.layers import BatchNormalization, Layer
 from swiftbn.layers._tracking import unique
 from swiftbn.models import Model
+from swiftbn.ops._dispatch import dtype_of
 
 
 def recalibrate(model, x, batch_size=None, method: str = "layerwise", verbose: int = 0) -> None:
@@ -45,23 +39,14 @@ def recalibrate(model, x, batch_size=None, method: str = "layerwise", verbose: i
 
 def _together(model, layers: list, batches) -> dict:
     """id of each layer → `Moments`; every layer normalizes by its batch's own statistics and assigns nothing."""
-    found: dict = {}
 
-    def around(layer, call, inputs, mask):
-        add_batch(found.setdefault(id(layer), Moments()), layer, inputs, mask)
-        batch = Moments()
-        add_batch(batch, layer, inputs, mask)
-        if batch.count == 0:
-            return call()
-        inputs = inputs if is_float_dtype(inputs.dtype.name) else ops.cast(inputs, layer.dtype)
-        return ops.batch_normalization(
-            inputs, batch.mean, batch.variance, layer.axis, layer.beta, layer.gamma, layer.epsilon
-        )
+    def normalize(layer, inputs, batch):
+        inputs = inputs if is_float_dtype(dtype_of(inputs)) else ops.cast(inputs, layer.dtype)
+        # Exactly 0 in channels whose values are all equal.
+        variance = ops.where(ops.equal(batch.low, batch.high), ops.zeros_like(batch.variance), batch.variance)
+        return ops.batch_normalization(inputs, batch.mean, variance, layer.axis, layer.beta, layer.gamma, layer.epsilon)
 
-    with replaced_calls(layers, around):
-        for x in batches:
-            model(x, training=False)
-    return found
+    return observe(model, layers, batches, instead=normalize, compiles=_is_static(model))
 
 
 def _layerwise(model, layers: list, batches, verbose: int) -> None:
@@ -69,9 +54,9 @@ def _layerwise(model, layers: list, batches, verbose: int) -> None:
     order, calls = _order(model, layers, batches)
     _check_all_found(model, layers, order)
     by_id = {id(layer): layer for layer in layers}
-    can_stop = _is_static(model)
+    is_static = _is_static(model)
     for key in order:
-        found = observe(model, [by_id[key]], batches, calls[key] if can_stop else None)
+        found = observe(model, [by_id[key]], batches, calls[key] if is_static else None, compiles=is_static)
         _set(model, [by_id[key]], found, verbose)
 
 
