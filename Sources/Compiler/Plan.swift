@@ -1,4 +1,5 @@
 import Graph
+import Parallel
 import Tensor
 
 /// One step of a plan, for people to read.
@@ -84,7 +85,8 @@ public final class Plan {
   /// Where a staged input is to be written before a run.
   public func stagingPointer(input: Int) -> UnsafeMutableRawPointer { table[inputValues[input]] }
 
-  /// Computes outputs and assignments. When it fails nothing has been changed.
+  /// Computes outputs and assignments. When it fails nothing has been changed; only when memory has run out, variables
+  /// that are updated in place may have their new values already.
   ///
   /// - Parameter clock: called before the first step and after each one, when steps are to be timed.
   public func run(
@@ -101,11 +103,20 @@ public final class Plan {
       clock()
       for step in steps {
         try step(memory)
+        try checkScratch()
         clock()
       }
     } else {
-      for step in steps { try step(memory) }
+      for step in steps {
+        try step(memory)
+        try checkScratch()
+      }
     }
     for copy in copies { copy.to.copyMemory(from: table[copy.from], byteCount: copy.bytes) }
   }
+}
+
+/// Throws if kernels called by this thread lacked scratch memory since the last check.
+public func checkScratch() throws {
+  if let bytes = takeScratchFailure() { throw Failure(.memory, "cannot allocate \(bytes) bytes of scratch memory") }
 }

@@ -6,7 +6,10 @@
 public func parallel<Context>(
   _ chunks: Int, _ context: Context, _ body: @escaping (Context, Int) -> Void
 ) {
-  if chunks == 1 { return body(context, 0) }
+  if chunks == 1 {
+    if !Scratch.hasFailed { body(context, 0) }
+    return
+  }
   withUnsafePointer(to: context) {
     ThreadPool.shared.run(PlainWork(context: $0, body: body), chunks: chunks, scratchBytes: 0)
   }
@@ -25,14 +28,27 @@ public func parallel<Context>(
 }
 
 /// Memory for partial results of one job, aligned to 64 bytes, undefined contents. It belongs to the calling thread and
-/// stays valid until that thread's next call.
-public func sharedScratch(bytes: Int) -> UnsafeMutableRawPointer { Scratch.shared(bytes: bytes) }
+/// stays valid until that thread's next call. Nil when there is none: then the kernel returns at once.
+public func sharedScratch(bytes: Int) -> UnsafeMutableRawPointer? { Scratch.shared(bytes: bytes) }
+
+/// Bytes of scratch memory that could not be had in work begun by this thread, nil if all was there.
+///
+/// Kernels do not throw: from the first such failure on `parallel` does nothing on this thread, and what kernels wrote is
+/// undefined. Whoever calls them asks afterwards, which ends that state, and throws.
+public func takeScratchFailure() -> Int? { Scratch.takeFailure() }
+
+/// Whether `takeScratchFailure` would return something.
+public var hasScratchFailed: Bool { Scratch.hasFailed }
 
 /// Threads that a job may use, the caller's included; clamped to 1...64.
 public var threadCount: Int {
   get { ThreadPool.shared.threads }
   set { ThreadPool.shared.threads = newValue }
 }
+
+/// How many forks lie between this process and the one that loaded the library: what was locked before may be locked
+/// by a thread that is no more.
+public var forkCount: Int { ThreadPool.shared.forkCount }
 
 private struct PlainWork<Context>: Work {
   let context: UnsafePointer<Context>

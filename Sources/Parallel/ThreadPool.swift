@@ -19,12 +19,15 @@ final class ThreadPool: @unchecked Sendable {
   private static let spinTurns = 2_000
 
   private let threadCount = Atomic<Int>(0)
+  private let forks = Atomic<Int>(0)
   /// High half: number of the job; low half: chunks not yet claimed. Claiming is one compare-exchange, so a claim
   /// proves that the job is still alive: its owner waits until every claimed chunk is done.
   private let ticket = Atomic<UInt64>(0)
   private let completed = Atomic<Int>(0)
   private let isBusy = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
+  /// Bytes of scratch that chunks of the present job could not have.
+  private let missingBytes = Atomic<Int>(0)
 
   // Written by the job's owner before it publishes the ticket; read by those who claimed a chunk.
   private var work: (any Work)?
@@ -50,23 +53,29 @@ final class ThreadPool: @unchecked Sendable {
     set { threadCount.store(max(1, min(newValue, Self.maximumThreads)), ordering: .relaxed) }
   }
 
+  /// How many forks lie between this process and the one that loaded the library.
+  var forkCount: Int { forks.load(ordering: .relaxed) }
+
   /// Only the forking thread lives on in the child: forget workers, jobs and locks of the parent.
   private func resetInChild() {
+    forks.wrappingAdd(1, ordering: .relaxed)
     workerCount = 0
     work = nil
     ticket.store(0, ordering: .relaxed)
     completed.store(0, ordering: .relaxed)
     sleepers.store(0, ordering: .relaxed)
+    missingBytes.store(0, ordering: .relaxed)
     isBusy.store(false, ordering: .relaxed)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
   }
 
+  /// Does nothing once scratch memory has failed on this thread; see `takeScratchFailure`.
   func run(_ job: any Work, chunks: Int, scratchBytes: Int) {
+    guard !Scratch.hasFailed, let scratch = Scratch.local(bytes: scratchBytes) else { return }
     if chunks <= 1 || threads == 1
       || !isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     {
-      let scratch = Scratch.local(bytes: scratchBytes)
       for chunk in 0..<max(chunks, 0) { job.run(chunk: chunk, scratch: scratch) }
       return
     }
@@ -90,7 +99,9 @@ final class ThreadPool: @unchecked Sendable {
       if turns < Self.spinTurns { sbn_pause() } else { sched_yield() }
     }
     work = nil
+    let missing = missingBytes.exchange(0, ordering: .relaxed)
     isBusy.store(false, ordering: .releasing)
+    if missing > 0 { Scratch.recordFailure(bytes: missing) }
   }
 
   /// Claims and runs chunks until none is left; false when there was none at all.
@@ -108,7 +119,8 @@ final class ThreadPool: @unchecked Sendable {
       didWork = true
       let chunk = chunkCount - Int(current & 0xffff_ffff)
       if sbn_float_state() != floatState { sbn_set_float_state(floatState) }
-      work!.run(chunk: chunk, scratch: Scratch.local(bytes: scratchBytes))
+      if let scratch = Scratch.local(bytes: scratchBytes) { work!.run(chunk: chunk, scratch: scratch) }
+      if let bytes = Scratch.takeFailure() { missingBytes.store(bytes, ordering: .relaxed) }
       completed.wrappingAdd(1, ordering: .releasing)
       current = ticket.load(ordering: .acquiring)
     }

@@ -1,3 +1,4 @@
+import Compiler
 import Kernels
 import Tensor
 
@@ -59,6 +60,7 @@ public struct FunctionalBatchNorm {
         epsilon: epsilon, relu: false)
     }
     if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
+    try checkScratch()
   }
 
   /// Gradients of `forward` from the statistics that it gave; dx may be dy.
@@ -89,6 +91,7 @@ public struct FunctionalBatchNorm {
         dbeta: dbeta.mutableElements(t), shape: triple)
     }
     if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
+    try checkScratch()
   }
 
   /// y = γ·(x - moving mean)/√(moving variance + ε) + β. y may be x.
@@ -115,6 +118,7 @@ public struct FunctionalBatchNorm {
         relu: false)
     }
     if x.dtype == .float32 { apply(Float.self) } else { apply(Double.self) }
+    try checkScratch()
   }
 }
 

@@ -49,7 +49,8 @@ public final class Program: @unchecked Sendable {
     try lock.withLock { try plan(inputs, rows).outputTypes }
   }
 
-  /// Computes outputs and assignments; when it fails nothing has been changed.
+  /// Computes outputs and assignments. When it fails nothing has been changed; only when memory has run out, variables
+  /// that are updated in place may have their new values already.
   ///
   /// - Parameters:
   ///   - inputs: one buffer per input of the graph. Elements of another dtype are converted.

@@ -40,6 +40,44 @@ struct ParallelTests {
     #expect(wrong.allSatisfy { $0 == 0 })
   }
 
+  /// More memory than there is address space.
+  @Test(arguments: [1, 4])
+  func scratchThatFailsIsReportedOnce(threads: Int) {
+    let before = threadCount
+    defer { threadCount = before }
+    threadCount = threads
+    var cells = [Int](repeating: 0, count: 8)
+    func fill(scratchBytes: Int) {
+      cells.withUnsafeMutableBufferPointer { buffer in
+        parallel(8, scratchBytes: scratchBytes, buffer.baseAddress!) { base, chunk, _ in base[chunk] = 1 }
+      }
+    }
+    #expect(takeScratchFailure() == nil)
+    for bytes in [1 << 60, Int.max] {
+      fill(scratchBytes: bytes)
+      #expect(cells.allSatisfy { $0 == 0 })
+      // Work that could be done is not begun either: it may use what has not been computed.
+      fill(scratchBytes: 64)
+      #expect(run(chunks: 3) == [0, 0, 0] && cells.allSatisfy { $0 == 0 })
+      #expect(takeScratchFailure() == bytes)
+      #expect(takeScratchFailure() == nil)
+    }
+    #expect(sharedScratch(bytes: 1 << 60) == nil)
+    #expect(takeScratchFailure() == 1 << 60)
+    fill(scratchBytes: 64)
+    #expect(cells.allSatisfy { $0 == 1 } && sharedScratch(bytes: 64) != nil && takeScratchFailure() == nil)
+  }
+
+  /// Also when it fails inside of a chunk, whatever thread runs that.
+  @Test func scratchThatFailsInAChunkIsReported() {
+    threadCount = 4
+    for _ in 0..<100 {
+      parallel(16, ()) { _, chunk in if chunk == 9 { parallel(2, scratchBytes: 1 << 60, ()) { _, _, _ in } } }
+      #expect(takeScratchFailure() == 1 << 60)
+    }
+    #expect(run(chunks: 16) == (0..<16).map { $0 * $0 })
+  }
+
   @Test func threadCountIsClamped() {
     let before = threadCount
     defer { threadCount = before }

@@ -1,6 +1,7 @@
 import Glibc
 import Graph
 import Kernels
+import Parallel
 import Tensor
 
 extension Draft {
@@ -59,6 +60,8 @@ final class KeptWeights {
 
   private let source: Storage
   private let transformed: Storage
+  /// False while memory for the transform was lacking.
+  private var isCurrent = true
 
   /// Zeros are the transform of zeros.
   init(_ shape: ConvolutionShape, bytes: Int) throws {
@@ -68,9 +71,12 @@ final class KeptWeights {
 
   /// Transforms the weights of a convolution unless they are, to the bit, those of the last run.
   fileprivate func update(_ w: UnsafePointer<Float>, _ shape: ConvolutionShape) {
-    if memcmp(source.pointer, w, source.byteCount) == 0 { return }
+    if isCurrent && memcmp(source.pointer, w, source.byteCount) == 0 { return }
+    isCurrent = false
     transformWeights(w, transformed.pointer.assumingMemoryBound(to: Float.self), shape)
+    if hasScratchFailed { return }
     source.pointer.copyMemory(from: w, byteCount: source.byteCount)
+    isCurrent = true
   }
 
   /// The convolution with these weights.

@@ -48,8 +48,10 @@ private func depthwiseImages<T: KernelScalar>(
 ) {
   let (s, pitch) = (job.shape, job.pitch)
   // Packed kernels, where sums start, and a row of zeros for what lies above and below an image.
-  let shared = sharedScratch(bytes: (job.taps &* pitch &+ pitch &+ s.width &* pitch) &* MemoryLayout<T>.stride)
-    .assumingMemoryBound(to: T.self)
+  guard
+    let shared = sharedScratch(bytes: (job.taps &* pitch &+ pitch &+ s.width &* pitch) &* MemoryLayout<T>.stride)?
+      .assumingMemoryBound(to: T.self)
+  else { return }
   packTaps(w, shared, job, isFlipped: isFlipped)
   let start = shared + job.taps &* pitch
   for c in 0..<pitch { start[c] = 0 }
@@ -119,7 +121,8 @@ private func depthwiseStridedInputGradient<T: KernelScalar>(
   let job = DepthwiseJob(
     shape, source: shape.outChannels, destination: shape.inChannels, lanes: T.Vector.scalarCount, overlaps: false)
   let pitch = job.pitch
-  let packed = sharedScratch(bytes: job.taps &* pitch &* MemoryLayout<T>.stride).assumingMemoryBound(to: T.self)
+  guard let packed = sharedScratch(bytes: job.taps &* pitch &* MemoryLayout<T>.stride)?.assumingMemoryBound(to: T.self)
+  else { return }
   packTaps(w, packed, job, isFlipped: false)
   let sourceRoom = job.copiesSource ? shape.outWidth &* pitch : 0
   let destinationRoom = job.copiesDestination ? shape.width &* pitch : 0

@@ -25,8 +25,10 @@ public func depthwiseConvolution2DWeightGradient<T: KernelScalar>(
   // Sums [group][tap][vector], each vector by itself even where it overlaps the one before.
   let sumPitch = (pitch &+ lanes &- 1) / lanes &* lanes
   let count = taps &* sumPitch
-  let partial = sharedScratch(bytes: (groups &* count &+ shape.width &* pitch) &* MemoryLayout<T>.stride)
-    .assumingMemoryBound(to: T.self)
+  guard
+    let partial = sharedScratch(bytes: (groups &* count &+ shape.width &* pitch) &* MemoryLayout<T>.stride)?
+      .assumingMemoryBound(to: T.self)
+  else { return }
   let zeros = partial + groups &* count
   zeros.update(repeating: 0, count: shape.width &* pitch)
   let inRows = (bandRows &- 1) &* shape.strideH &+ (shape.kernelHeight &- 1) &* shape.dilationH &+ 1

@@ -21,8 +21,10 @@ public func convolution2D<T: KernelScalar>(
   let terms = shape.kernelHeight &* shape.kernelWidth &* shape.inChannels
   var packed = w
   if panels.count > 1 || panels.width != shape.outChannels {
-    let room = sharedScratch(bytes: panels.count &* terms &* panels.width &* MemoryLayout<T>.stride)
-      .assumingMemoryBound(to: T.self)
+    guard
+      let room = sharedScratch(bytes: panels.count &* terms &* panels.width &* MemoryLayout<T>.stride)?
+        .assumingMemoryBound(to: T.self)
+    else { return }
     packPanels(w, room, rows: terms, columns: shape.outChannels, panels)
     packed = UnsafePointer(room)
   }

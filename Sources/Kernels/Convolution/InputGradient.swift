@@ -68,8 +68,10 @@ private func gradientOfPhase<T: KernelScalar>(
   let (c, o) = (shape.inChannels, shape.outChannels)
   let panels = ColumnPanels(columns: c, lanes: T.Vector.scalarCount)
   let (kh, kw) = (vertical.taps, horizontal.taps)
-  let packed = sharedScratch(bytes: kh &* kw &* o &* panels.count &* panels.width &* MemoryLayout<T>.stride)
-    .assumingMemoryBound(to: T.self)
+  guard
+    let packed = sharedScratch(bytes: kh &* kw &* o &* panels.count &* panels.width &* MemoryLayout<T>.stride)?
+      .assumingMemoryBound(to: T.self)
+  else { return }
   for panel in 0..<panels.count {
     for i in 0..<kh {
       for j in 0..<kw {

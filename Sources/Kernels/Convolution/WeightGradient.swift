@@ -21,7 +21,8 @@ public func convolution2DWeightGradient<T: KernelScalar>(
   let panels = ColumnPanels(columns: shape.outChannels, lanes: T.Vector.scalarCount)
   let isRagged = panels.count &* panels.width != shape.outChannels
   let groups = Swift.min(shape.n, maximumGroups)
-  let partial = sharedScratch(bytes: groups &* count &* MemoryLayout<T>.stride).assumingMemoryBound(to: T.self)
+  guard let partial = sharedScratch(bytes: groups &* count &* MemoryLayout<T>.stride)?.assumingMemoryBound(to: T.self)
+  else { return }
   let imageRoom =
     shape.gathersWindows
     ? shape.outHeight &* shape.outWidth &* shape.gathered.inChannels

@@ -10,7 +10,8 @@ public func reluBackwardColumnSums<T: KernelScalar>(
 ) {
   if n == 0 { return }
   let tiling = ColumnTiling(rows: rows, channels: n, lanes: T.Vector.scalarCount)
-  let partial = sharedScratch(bytes: tiling.chunks &* tiling.width &* 8).assumingMemoryBound(to: Double.self)
+  guard let partial = sharedScratch(bytes: tiling.chunks &* tiling.width &* 8)?.assumingMemoryBound(to: Double.self)
+  else { return }
   parallel(tiling.chunks, (dy, y, dx, partial, tiling)) { context, chunk in
     let (dy, y, dx, partial, tiling) = context
     let lanes = T.Vector.scalarCount

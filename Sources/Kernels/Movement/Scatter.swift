@@ -66,7 +66,9 @@ public func scatterSetBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ indices: UnsafePointer<Int64>, _ du: UnsafeMutablePointer<T>, rows: Int, n: Int, inner: Int
 ) {
   guard rows > 0, n > 0, inner > 0 else { return }
-  let last = sharedScratch(bytes: rows &* MemoryLayout<Int>.stride).assumingMemoryBound(to: Int.self)
+  guard let last = sharedScratch(bytes: rows &* MemoryLayout<Int>.stride)?.assumingMemoryBound(to: Int.self) else {
+    return
+  }
   for i in 0..<n { last[Int(indices[i])] = i }
   let perChunk = max(1, elementwiseChunk / inner)
   parallel((n &+ perChunk &- 1) / perChunk, (dy, indices, du, last, (n, inner, perChunk))) { context, chunk in

@@ -37,7 +37,8 @@ public func batchNormMaxPooling2DBackward<T: KernelScalar>(
   let bands = shape.n &* shape.bandsPerImage
   let perChunk = shape.rowsPerChunk
   let chunks = (bands &+ perChunk &- 1) / perChunk
-  let sums = sharedScratch(bytes: dbias == nil ? 0 : chunks &* pitch &* 8).assumingMemoryBound(to: Double.self)
+  guard let sums = sharedScratch(bytes: dbias == nil ? 0 : chunks &* pitch &* 8)?.assumingMemoryBound(to: Double.self)
+  else { return }
   let work = PooledGradient(
     dy: dy, y: y ?? dy, picked: picked, x: x, mean: mean, scale: UnsafePointer(scale), slope: UnsafePointer(slope),
     constant: UnsafePointer(constant), dx: dx, sums: sums, pitch: pitch, shape: shape)

@@ -141,12 +141,13 @@ private struct SegmentWork<J: NormalizationJob> {
   let sums: ChannelSums
 
   @inline(__always)
-  init(_ plane: PlaneWork<J>) {
+  init?(_ plane: PlaneWork<J>) {
     self.plane = plane
     let channels = plane.shape.channels
     let totalCount = channels &* plane.layout.segments &* plane.totalsStride
     let tableBytes = channels &* CoefficientTable<T>.rows &* MemoryLayout<T>.stride
-    let scratch = sharedScratch(bytes: (totalCount &+ 3 &* channels) &* MemoryLayout<Double>.stride &+ tableBytes)
+    let numberBytes = (totalCount &+ 3 &* channels) &* MemoryLayout<Double>.stride
+    guard let scratch = sharedScratch(bytes: numberBytes &+ tableBytes) else { return nil }
     totals = scratch.assumingMemoryBound(to: Double.self)
     let numbers = totals + totalCount
     sums = ChannelSums(first: numbers, second: numbers + channels, scratch: numbers + 2 &* channels)
@@ -201,11 +202,11 @@ private struct PlaneMapWork<J: NormalizationJob> {
   let chunks: Int
 
   @inline(__always)
-  init(_ job: J, _ shape: NormalizationShape) {
+  init?(_ job: J, _ shape: NormalizationShape) {
     (self.job, self.shape) = (job, shape)
     let bytes = shape.channels &* CoefficientTable<J.T>.rows &* MemoryLayout<J.T>.stride
-    table = CoefficientTable(
-      base: sharedScratch(bytes: bytes).assumingMemoryBound(to: J.T.self), stride: shape.channels)
+    guard let memory = sharedScratch(bytes: bytes) else { return nil }
+    table = CoefficientTable(base: memory.assumingMemoryBound(to: J.T.self), stride: shape.channels)
     let isSmall = shape.count < normalizationSerialLimit
     chunks = isSmall ? 1 : min(shape.count / normalizationChunkElements, 64)
   }
@@ -244,12 +245,15 @@ private struct PlaneMapWork<J: NormalizationJob> {
 @inline(__always)
 func runPlanes<J: NormalizationJob>(_ job: J, _ shape: NormalizationShape) {
   if !J.hasSums {
-    let work = PlaneMapWork(job, shape)
+    guard let work = PlaneMapWork(job, shape) else { return }
     job.prepare(0..<shape.channels, shape, work.table)
     return parallel(work.chunks, work) { work, chunk in work.run(chunk) }
   }
   let work = PlaneWork(job, shape)
-  if work.layout.segments > 0 { return runSegments(SegmentWork(work)) }
+  if work.layout.segments > 0 {
+    if let work = SegmentWork(work) { runSegments(work) }
+    return
+  }
   let bytes = work.blockScratchBytes
   if shape.count < normalizationSerialLimit {
     // One chunk of work that takes all blocks, so that nothing is handed out.

@@ -15,7 +15,7 @@ private struct RowWork<J: NormalizationJob> {
   let scratch: UnsafeMutablePointer<Double>
 
   @inline(__always)
-  init(_ job: J, _ shape: NormalizationShape) {
+  init?(_ job: J, _ shape: NormalizationShape) {
     (self.job, self.shape) = (job, shape)
     layout = RowLayout(shape, vector: T.Vector.scalarCount)
     let width = layout.paddedWidth
@@ -23,8 +23,8 @@ private struct RowWork<J: NormalizationJob> {
     let channelStride = ((shape.channels &+ vector &- 1) & ~(vector &- 1)) &+ vector
     let sumCount = J.hasSums ? layout.rowChunks &* 2 &* width &+ channelStride : 0
     let tableCount = CoefficientTable<T>.rows &* (channelStride &+ width) &+ vector
-    let memory = sharedScratch(
-      bytes: sumCount &* MemoryLayout<Double>.stride &+ tableCount &* MemoryLayout<T>.stride)
+    let bytes = sumCount &* MemoryLayout<Double>.stride &+ tableCount &* MemoryLayout<T>.stride
+    guard let memory = sharedScratch(bytes: bytes) else { return nil }
     scratch = memory.assumingMemoryBound(to: Double.self)
     totals = scratch + channelStride
     var tables = (memory + sumCount &* MemoryLayout<Double>.stride).assumingMemoryBound(to: T.self)
@@ -208,7 +208,7 @@ private struct RowWork<J: NormalizationJob> {
 /// Whole rows, two passes.
 @inline(__always)
 func runRows<J: NormalizationJob>(_ job: J, _ shape: NormalizationShape) {
-  let work = RowWork(job, shape)
+  guard let work = RowWork(job, shape) else { return }
   let pieces = work.layout.strips &* work.layout.rowChunks
   job.prepare(0..<shape.channels, shape, work.channels)
   if J.hasSums {

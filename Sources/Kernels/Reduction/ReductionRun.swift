@@ -64,8 +64,10 @@ private func reduceRuns<R: Reducer, O: ReductionOutput>(
   let pieces = plan.reduced.count &* piecesPerRun
   let perSegment = max(1, elementwiseChunk / piece)
   let segments = (pieces &+ perSegment &- 1) / perSegment
-  let partial = sharedScratch(bytes: outputs &* segments &* MemoryLayout<Double>.stride)
-    .assumingMemoryBound(to: Double.self)
+  guard
+    let partial = sharedScratch(bytes: outputs &* segments &* MemoryLayout<Double>.stride)?.assumingMemoryBound(
+      to: Double.self)
+  else { return }
   parallel(outputs &* segments, (x, partial, plan, (piece, piecesPerRun, pieces, perSegment, segments))) {
     context, chunk in
     let (x, partial, plan, (piece, piecesPerRun, pieces, perSegment, segments)) = context
@@ -103,8 +105,10 @@ private func reduceColumns<R: Reducer, O: ReductionOutput>(
   // One chunk should do at least half a chunk's worth of elements: small units go together.
   let unitsPerChunk = segments == 1 ? max(1, elementwiseChunk / (block &* rows)) : 1
   let wide = narrowRow &* FloatVector.scalarCount
-  let partial = sharedScratch(bytes: segments == 1 ? 0 : units &* segments &* block &* MemoryLayout<Double>.stride)
-    .assumingMemoryBound(to: Double.self)
+  guard
+    let partial = sharedScratch(bytes: segments == 1 ? 0 : units &* segments &* block &* MemoryLayout<Double>.stride)?
+      .assumingMemoryBound(to: Double.self)
+  else { return }
   let chunks = segments == 1 ? (units &+ unitsPerChunk &- 1) / unitsPerChunk : units &* segments
   let sizes = (block, blocks, units, perSegment, segments, unitsPerChunk)
   parallel(chunks, scratchBytes: (block &+ wide) &* MemoryLayout<Double>.stride, (x, y, partial, plan, divisor, sizes))

@@ -9,7 +9,8 @@ func winogradConvolution(
     weights == .plain
     ? WinogradKernel(inChannels: shape.inChannels, outChannels: shape.outChannels, .plain)
     : WinogradKernel(inChannels: shape.outChannels, outChannels: shape.inChannels, weights)
-  let u = sharedScratch(bytes: (kernel.room &+ kernel.paddedColumns) &* 4).assumingMemoryBound(to: Float.self)
+  guard let u = sharedScratch(bytes: (kernel.room &+ kernel.paddedColumns) &* 4)?.assumingMemoryBound(to: Float.self)
+  else { return }
   kernel.transform(w, u)
   // The bias takes the place of the taps.
   winogradConvolution(x, UnsafePointer(u), kernel, offsets: u + kernel.count, y, shape, bias: bias, relu: relu)
@@ -32,7 +33,9 @@ public func convolution2D(
 ) {
   if shape.isEmpty { return }
   let kernel = WinogradKernel(inChannels: shape.inChannels, outChannels: shape.outChannels, .plain)
-  let offsets = sharedScratch(bytes: kernel.paddedColumns &* 4).assumingMemoryBound(to: Float.self)
+  guard let offsets = sharedScratch(bytes: kernel.paddedColumns &* 4)?.assumingMemoryBound(to: Float.self) else {
+    return
+  }
   winogradConvolution(x, u, kernel, offsets: offsets, y, shape, bias: bias, relu: relu)
 }
 

@@ -30,7 +30,7 @@ private func transposedConvolution(
 ) {
   let shape = tiling.shape
   let kernel = WinogradKernel(inChannels: shape.inChannels, outChannels: shape.outChannels, .transposed)
-  let u = sharedScratch(bytes: kernel.room &* 4).assumingMemoryBound(to: Float.self)
+  guard let u = sharedScratch(bytes: kernel.room &* 4)?.assumingMemoryBound(to: Float.self) else { return }
   kernel.transform(w, u)
   let job = TransposedConvolution(dy: dy, u: u, dx: dx, kernel: kernel, tiling: tiling)
   parallel(job.chunks, scratchBytes: job.scratch &* 4, job) { job, chunk, scratch in

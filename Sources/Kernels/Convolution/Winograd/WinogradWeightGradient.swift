@@ -8,7 +8,8 @@ func winogradWeightGradient(
   _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ dw: UnsafeMutablePointer<Float>, _ shape: ConvolutionShape
 ) {
   var job = WinogradWeightGradient(x: x, dy: dy, dw: dw, tiling: WinogradTiling(shape))
-  job.sums = sharedScratch(bytes: job.groups &* job.parts &* job.sumsRoom &* 4).assumingMemoryBound(to: Float.self)
+  guard let sums = sharedScratch(bytes: job.groups &* job.parts &* job.sumsRoom &* 4) else { return }
+  job.sums = sums.assumingMemoryBound(to: Float.self)
   parallel(job.groups &* job.parts, scratchBytes: job.scratch &* 4, job) { job, chunk, scratch in
     job.sum(group: chunk / job.parts, part: chunk % job.parts, scratch.assumingMemoryBound(to: Float.self))
   }
