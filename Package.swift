@@ -13,6 +13,8 @@ let isDistribution = environment["SWIFTBN_DISTRIBUTION"] == "1"
 let isaFlags = [
   "-Xcc", "-march=x86-64-\(isaLevel)", "-Xcc", "-mprefer-vector-width=512",
   "-Xcc", "-fno-math-errno",
+  // So that the linker can leave out what nothing calls.
+  "-Xfrontend", "-function-sections",
 ]
 let common: [SwiftSetting] = [
   .unsafeFlags(isaFlags + ["-wmo"]), .define("SWIFTBN_\(isaLevel.uppercased())"),

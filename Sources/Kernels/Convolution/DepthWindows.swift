@@ -27,6 +27,7 @@ private let chunkPixels = 2_048
 public func gatherDepthWindows<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ windows: UnsafeMutablePointer<T>, _ shape: DepthWindowsShape
 ) {
+  T.requireSpecialization()
   let parts = (shape.pixels &+ chunkPixels &- 1) / chunkPixels
   parallel(shape.n &* shape.outDepth &* parts, (x, windows, shape, parts)) { context, chunk in
     let (x, windows, s, parts) = context
@@ -54,6 +55,7 @@ public func gatherDepthWindows<T: KernelScalar>(
 public func addDepthWindows<T: KernelScalar>(
   _ windows: UnsafePointer<T>, _ x: UnsafeMutablePointer<T>, _ shape: DepthWindowsShape
 ) {
+  T.requireSpecialization()
   let parts = (shape.pixels &+ chunkPixels &- 1) / chunkPixels
   parallel(shape.n &* shape.depth &* parts, (windows, x, shape, parts)) { context, chunk in
     let (windows, x, s, parts) = context
@@ -122,6 +124,7 @@ public struct DepthKernelShape: Sendable {
 public func gatherDepthKernel<T: KernelScalar>(
   _ w: UnsafePointer<T>, _ packed: UnsafeMutablePointer<T>, _ shape: DepthKernelShape
 ) {
+  T.requireSpecialization()
   shape.forEachRow { copyRun(w + $0, packed + $1, shape.columns) }
 }
 
@@ -130,5 +133,6 @@ public func gatherDepthKernel<T: KernelScalar>(
 public func scatterDepthKernel<T: KernelScalar>(
   _ packed: UnsafePointer<T>, _ w: UnsafeMutablePointer<T>, _ shape: DepthKernelShape
 ) {
+  T.requireSpecialization()
   shape.forEachRow { copyRun(packed + $1, w + $0, shape.columns) }
 }

@@ -12,6 +12,7 @@ public func depthwiseConvolution2D<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ w: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
   bias: UnsafePointer<T>?, relu: Bool
 ) {
+  T.requireSpecialization()
   if shape.isEmpty { return }
   let job = DepthwiseJob(
     shape, source: shape.inChannels, destination: shape.outChannels, lanes: T.Vector.scalarCount, overlaps: true)
@@ -24,6 +25,7 @@ public func depthwiseConvolution2D<T: KernelScalar>(
 public func depthwiseConvolution2DInputGradient<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ w: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ shape: ConvolutionShape
 ) {
+  T.requireSpecialization()
   if shape.n == 0 || shape.inputCount == 0 { return }
   if shape.isEmpty {
     dx.update(repeating: 0, count: shape.n &* shape.inputCount)

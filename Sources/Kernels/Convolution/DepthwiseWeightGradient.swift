@@ -12,6 +12,7 @@ private let bandRows = 8
 public func depthwiseConvolution2DWeightGradient<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ dy: UnsafePointer<T>, _ dw: UnsafeMutablePointer<T>, _ shape: ConvolutionShape
 ) {
+  T.requireSpecialization()
   let lanes = T.Vector.scalarCount
   let job = DepthwiseJob(
     shape, source: shape.inChannels, destination: shape.outChannels, lanes: lanes, overlaps: true)

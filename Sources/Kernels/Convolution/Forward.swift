@@ -7,6 +7,7 @@ public func convolution2D<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ w: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
   bias: UnsafePointer<T>?, relu: Bool, algorithm: ConvolutionAlgorithm = .automatic
 ) {
+  T.requireSpecialization()
   if shape.isEmpty { return }
   if shape.usesWinograd(T.self, algorithm) {
     return winogradConvolution(

@@ -8,6 +8,7 @@ public func convolution2DInputGradient<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ w: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
   algorithm: ConvolutionAlgorithm = .automatic
 ) {
+  T.requireSpecialization()
   if shape.n == 0 || shape.inputCount == 0 { return }
   if shape.isEmpty {
     for i in 0..<(shape.n &* shape.inputCount) { dx[i] = 0 }

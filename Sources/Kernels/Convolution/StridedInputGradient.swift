@@ -24,6 +24,7 @@ public func convolution2DStridedInputGradient<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ w: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
   products: UnsafeMutablePointer<T>
 ) {
+  T.requireSpecialization()
   if shape.n == 0 || shape.inputCount == 0 { return }
   if shape.isEmpty {
     dx.update(repeating: 0, count: shape.n &* shape.inputCount)

@@ -10,6 +10,7 @@ public func convolution2DWeightGradient<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ dy: UnsafePointer<T>, _ dw: UnsafeMutablePointer<T>, _ shape: ConvolutionShape,
   algorithm: ConvolutionAlgorithm = .automatic
 ) {
+  T.requireSpecialization()
   let count = shape.weightCount
   if shape.isEmpty || shape.inputCount == 0 {
     for i in 0..<count { dw[i] = 0 }

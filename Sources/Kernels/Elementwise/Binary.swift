@@ -14,6 +14,7 @@ public func binary<T: KernelScalar>(
   _ op: BinaryOperation, _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ out: UnsafeMutablePointer<T>,
   _ broadcast: Broadcast
 ) {
+  T.requireSpecialization()
   typealias F = BinaryFunctions
   switch op {
   case .add: runBroadcast(VectorKernel(f: F.Add<T>()), a, b, out, broadcast)

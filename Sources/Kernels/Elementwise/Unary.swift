@@ -14,6 +14,7 @@ public enum UnaryOperation: UInt8, CaseIterable, Sendable {
 public func unary<T: KernelScalar>(
   _ op: UnaryOperation, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int
 ) {
+  T.requireSpecialization()
   typealias F = UnaryFunctions
   switch op {
   case .negative: parallelMap(F.Negative<T>(), x, y, n)
@@ -48,6 +49,7 @@ public func unary<T: KernelScalar>(
 public func leakyRelu<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int, slope: T
 ) {
+  T.requireSpecialization()
   parallelMap(UnaryFunctions.LeakyRelu(slope: slope), x, y, n)
 }
 
@@ -57,6 +59,7 @@ public func leakyRelu<T: KernelScalar>(
 public func clip<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ n: Int, low: T, high: T
 ) {
+  T.requireSpecialization()
   parallelMap(UnaryFunctions.Clip(low: low, high: high), x, y, n)
 }
 

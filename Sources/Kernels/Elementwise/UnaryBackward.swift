@@ -22,6 +22,7 @@ enum UnaryGradients {
 public func reluBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ n: Int
 ) {
+  T.requireSpecialization()
   parallelMap(UnaryGradients.Relu<T>(), dy, y, dx, n)
 }
 
@@ -31,5 +32,6 @@ public func reluBackward<T: KernelScalar>(
 public func leakyReluBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ x: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ n: Int, slope: T
 ) {
+  T.requireSpecialization()
   parallelMap(UnaryGradients.LeakyRelu(slope: slope), dy, x, dx, n)
 }

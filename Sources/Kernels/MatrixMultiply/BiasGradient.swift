@@ -8,6 +8,7 @@ public func reluBackwardColumnSums<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ db: UnsafeMutablePointer<T>,
   rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   if n == 0 { return }
   let tiling = ColumnTiling(rows: rows, channels: n, lanes: T.Vector.scalarCount)
   guard let partial = sharedScratch(bytes: tiling.chunks &* tiling.width &* 8)?.assumingMemoryBound(to: Double.self)

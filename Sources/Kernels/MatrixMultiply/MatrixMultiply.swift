@@ -20,6 +20,7 @@ public func matrixMultiply<T: KernelScalar>(
   _ a: UnsafePointer<T>, _ b: UnsafePointer<T>, _ c: UnsafeMutablePointer<T>, m: Int, n: Int, k: Int,
   transposeA: Bool, transposeB: Bool, bias: UnsafePointer<T>?, activation: Activation, accumulate: Bool
 ) {
+  T.requireSpecialization()
   if m == 0 || n == 0 { return }
   let width = 2 &* T.Vector.scalarCount
   let product = Product(

@@ -65,6 +65,7 @@ public func scatter<T: ScatterElement>(
 public func scatterSetBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ indices: UnsafePointer<Int64>, _ du: UnsafeMutablePointer<T>, rows: Int, n: Int, inner: Int
 ) {
+  T.requireSpecialization()
   guard rows > 0, n > 0, inner > 0 else { return }
   guard let last = sharedScratch(bytes: rows &* MemoryLayout<Int>.stride)?.assumingMemoryBound(to: Int.self) else {
     return

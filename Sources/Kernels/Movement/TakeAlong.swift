@@ -29,6 +29,7 @@ public func takeAlongBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ indices: UnsafePointer<Int64>, _ dx: UnsafeMutablePointer<T>, outer: Int, axis: Int,
   n: Int, inner: Int
 ) {
+  T.requireSpecialization()
   guard outer > 0, axis > 0, inner > 0 else { return }
   let perChunk = max(1, elementwiseChunk / ((axis &+ n) &* inner))
   parallel((outer &+ perChunk &- 1) / perChunk, (dy, indices, dx, (outer, axis, n, inner, perChunk))) {

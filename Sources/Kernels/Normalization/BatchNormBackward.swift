@@ -139,6 +139,7 @@ public func batchNormBackward<T: KernelScalar>(
   inverseStd: UnsafePointer<T>, dx: UnsafeMutablePointer<T>?, dgamma: UnsafeMutablePointer<T>?,
   dbeta: UnsafeMutablePointer<T>?, shape: NormalizationShape
 ) {
+  T.requireSpecialization()
   runBackward(
     BackwardJob<T, NoMask>(
       dy: dy, x: x, y: nil, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma, dbeta: dbeta,
@@ -201,6 +202,7 @@ public func batchNormReluBackward<T: KernelScalar>(
   inverseStd: UnsafePointer<T>, dx: UnsafeMutablePointer<T>?, dgamma: UnsafeMutablePointer<T>?,
   dbeta: UnsafeMutablePointer<T>?, shape: NormalizationShape
 ) {
+  T.requireSpecialization()
   runBackward(
     BackwardJob<T, MaskFromOutput>(
       dy: dy, x: x, y: y, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: dx, dgamma: dgamma, dbeta: dbeta,

@@ -10,6 +10,7 @@ public func foldBatchNorm<T: KernelScalar>(
   movingMean: UnsafePointer<T>, movingVariance: UnsafePointer<T>, weights: UnsafeMutablePointer<T>,
   newBias: UnsafeMutablePointer<T>, rows: Int, channels: Int, epsilon: Double
 ) {
+  T.requireSpecialization()
   // The scales lie where the bias will.
   formScales(movingVariance, gamma, newBias, channels, epsilon)
   for row in 0..<rows {

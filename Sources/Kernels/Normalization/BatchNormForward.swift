@@ -131,6 +131,7 @@ public func batchNormForward<T: KernelScalar>(
   mean: UnsafeMutablePointer<T>, variance: UnsafeMutablePointer<T>?, inverseStd: UnsafeMutablePointer<T>,
   shape: NormalizationShape, epsilon: Double, relu: Bool
 ) {
+  T.requireSpecialization()
   let count = Double(shape.channelCount)
   if relu {
     let job = ForwardJob<T, Yes>(
@@ -164,6 +165,7 @@ func batchNormStatistics<T: KernelScalar>(
 public func batchMoments<T: KernelScalar>(
   x: UnsafePointer<T>, mean: UnsafeMutablePointer<T>, variance: UnsafeMutablePointer<T>, shape: NormalizationShape
 ) {
+  T.requireSpecialization()
   let job = ForwardJob<T, No>(
     x: x, gamma: nil, beta: nil, y: nil, mean: mean, variance: variance, inverseStd: nil,
     count: Double(shape.channelCount), epsilon: 0)

@@ -101,6 +101,7 @@ public func batchNormInference<T: KernelScalar>(
   x: UnsafePointer<T>, gamma: UnsafePointer<T>?, beta: UnsafePointer<T>?, movingMean: UnsafePointer<T>,
   movingVariance: UnsafePointer<T>, y: UnsafeMutablePointer<T>, shape: NormalizationShape, epsilon: Double, relu: Bool
 ) {
+  T.requireSpecialization()
   if relu {
     let job = InferenceJob<T, Yes>(
       x: x, gamma: gamma, beta: beta, movingMean: movingMean, movingVariance: movingVariance, y: y, epsilon: epsilon)
@@ -126,6 +127,7 @@ public func batchNormInferenceBackward<T: KernelScalar>(
   movingVariance: UnsafePointer<T>, dx: UnsafeMutablePointer<T>?, dgamma: UnsafeMutablePointer<T>?,
   dbeta: UnsafeMutablePointer<T>?, shape: NormalizationShape, epsilon: Double
 ) {
+  T.requireSpecialization()
   if dgamma != nil || dbeta != nil {
     let job = InferenceSumsJob<T>(
       dy: dy, x: x, movingMean: movingMean, movingVariance: movingVariance, dgamma: dgamma, dbeta: dbeta,

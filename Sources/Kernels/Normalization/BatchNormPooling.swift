@@ -18,6 +18,7 @@ public func batchNormMaxPooling2D<T: KernelScalar>(
   inverseStd: UnsafeMutablePointer<T>, coefficients: UnsafeMutablePointer<T>, shape: PoolingShape, epsilon: Double,
   relu: Bool
 ) {
+  T.requireSpecialization()
   let (scale, offset) = (coefficients, coefficients + shape.channels)
   batchNormStatistics(
     x: x, gamma: gamma, beta: beta, mean: mean, variance: variance, inverseStd: inverseStd, scale: scale,
@@ -46,6 +47,7 @@ public func batchNormInferenceMaxPooling2D<T: KernelScalar>(
   movingVariance: UnsafePointer<T>, y: UnsafeMutablePointer<T>, coefficients: UnsafeMutablePointer<T>,
   shape: PoolingShape, epsilon: Double, relu: Bool
 ) {
+  T.requireSpecialization()
   let (scale, offset) = (coefficients, coefficients + shape.channels)
   formScales(movingVariance, gamma, scale, shape.channels, epsilon)
   for c in 0..<shape.channels { offset[c] = beta.map { $0[c] } ?? 0 }

@@ -18,6 +18,7 @@ public func batchNormMaxPooling2DBackward<T: KernelScalar>(
   dbeta: UnsafeMutablePointer<T>, dbias: UnsafeMutablePointer<T>?, coefficients: UnsafeMutablePointer<T>,
   shape: PoolingShape
 ) {
+  T.requireSpecialization()
   let channels = shape.channels
   if shape.inputCount == 0 {
     for c in 0..<channels {

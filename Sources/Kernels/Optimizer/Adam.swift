@@ -12,6 +12,7 @@ public func adamUpdate<T: KernelScalar>(
   vHatOut: UnsafeMutablePointer<T>?, _ count: Int, alpha: Double, beta1: Double, beta2: Double, epsilon: Double,
   decay: Double
 ) {
+  T.requireSpecialization()
   let slots = AdamSlots(
     w: w, g: g, m: m, v: v, wOut: wOut, mOut: mOut, vOut: vOut, keep: T(1 - decay), negativeAlpha: T(-alpha),
     rate1: T(1 - beta1), rate2: T(1 - beta2), epsilon: T(epsilon))

@@ -9,6 +9,7 @@ public func sgdUpdate<T: KernelScalar>(
   _ w: UnsafePointer<T>, _ g: UnsafePointer<T>, velocity: UnsafePointer<T>?, wOut: UnsafeMutablePointer<T>,
   velocityOut: UnsafeMutablePointer<T>?, _ count: Int, lr: Double, momentum: Double, nesterov: Bool
 ) {
+  T.requireSpecialization()
   guard let velocity, let velocityOut else {
     return updateWeights(PlainDescent(w: w, g: g, wOut: wOut, negativeRate: T(-lr)), count)
   }

@@ -13,6 +13,7 @@ public func rmspropUpdate<T: KernelScalar>(
   momentumOut: UnsafeMutablePointer<T>?, averageOut: UnsafeMutablePointer<T>?, _ count: Int, lr: Double, rho: Double,
   momentumFactor: Double, epsilon: Double
 ) {
+  T.requireSpecialization()
   let hasMomentum = momentum != nil && momentumOut != nil
   let isCentered = average != nil && averageOut != nil
   // What a variant does not use points at the weights and is never touched.

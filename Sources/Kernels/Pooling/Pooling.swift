@@ -7,6 +7,7 @@ import Parallel
 public func maxPooling2D<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ shape: PoolingShape
 ) {
+  T.requireSpecialization()
   pool(MaximumOperation.self, x, y, shape)
 }
 
@@ -18,6 +19,7 @@ public func maxPooling2D<T: KernelScalar>(
 public func averagePooling2D<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ shape: PoolingShape
 ) {
+  T.requireSpecialization()
   pool(AverageOperation.self, x, y, shape)
 }
 

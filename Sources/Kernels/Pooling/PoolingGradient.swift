@@ -9,6 +9,7 @@ public func maxPooling2DBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ x: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>,
   _ shape: PoolingShape
 ) {
+  T.requireSpecialization()
   poolBackward(FirstMaximum<Once>.self, FirstMaximum<Adding>.self, dy, x, y, dx, shape)
 }
 
@@ -19,6 +20,7 @@ public func maxPooling2DBackward<T: KernelScalar>(
 public func averagePooling2DBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ shape: PoolingShape
 ) {
+  T.requireSpecialization()
   poolBackward(EqualShares<Once>.self, EqualShares<Adding>.self, dy, dy, dy, dx, shape)
 }
 

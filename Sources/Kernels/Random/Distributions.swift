@@ -7,6 +7,7 @@
 public func randomUniform<T: KernelScalar>(
   _ out: UnsafeMutablePointer<T>, _ count: Int, key: UInt64, stream: UInt64, low: T, high: T
 ) {
+  T.requireSpecialization()
   let philox = Philox(key: key, stream: stream)
   // Rounding may reach the open end.
   let last = high > low ? high.nextDown : low
@@ -36,6 +37,7 @@ public func randomUniform<T: KernelScalar>(
 public func randomNormal<T: KernelScalar>(
   _ out: UnsafeMutablePointer<T>, _ count: Int, key: UInt64, stream: UInt64, mean: T, std: T
 ) {
+  T.requireSpecialization()
   invertNormal(out, count, Philox(key: key, stream: stream), Double(mean), Double(std), from: 0, mass: 1)
 }
 
@@ -45,6 +47,7 @@ public func randomNormal<T: KernelScalar>(
 public func truncatedNormal<T: KernelScalar>(
   _ out: UnsafeMutablePointer<T>, _ count: Int, key: UInt64, stream: UInt64, mean: T, std: T
 ) {
+  T.requireSpecialization()
   // Φ(-2).
   let tail = 0.022750131948179207
   invertNormal(

@@ -23,6 +23,7 @@ public func dropoutForward<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, mask: UnsafeMutablePointer<UInt8>, _ count: Int, rate: Double,
   key: UInt64, stream: UInt64
 ) {
+  T.requireSpecialization()
   randomBernoulli(mask: mask, count, probability: 1 - rate, key: key, stream: stream)
   dropoutBackward(x, mask: mask, y, count, rate: rate)
 }
@@ -34,6 +35,7 @@ public func dropoutForward<T: KernelScalar>(
 public func dropoutBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, mask: UnsafePointer<UInt8>, _ dx: UnsafeMutablePointer<T>, _ count: Int, rate: Double
 ) {
+  T.requireSpecialization()
   let chunkElements = 32_768
   let chunks = (count &+ chunkElements &- 1) / chunkElements
   parallel(chunks, (dy, mask, dx, count, chunkElements, T(1 / (1 - rate)))) { context, chunk in

@@ -54,6 +54,7 @@ public struct GRUGradientBuffers<T> {
 public func gruBackward<T: KernelScalar>(
   _ buffers: GRUGradientBuffers<T>, shape: RecurrentShape, activations: RecurrentActivations
 ) {
+  T.requireSpecialization()
   let units = shape.units
   if let dProduct = buffers.dProduct {
     let weights = PackedMatrix(

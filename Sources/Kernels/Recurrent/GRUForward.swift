@@ -53,6 +53,7 @@ public func gruPackedCount<T: KernelScalar>(_: T.Type, units: Int) -> Int {
 public func gruForward<T: KernelScalar>(
   _ buffers: GRUBuffers<T>, shape: RecurrentShape, activations: RecurrentActivations, resetsAfter: Bool
 ) {
+  T.requireSpecialization()
   let units = shape.units
   let scratch = shape.scratch(3 &* units) &* MemoryLayout<T>.stride
   if resetsAfter {

@@ -42,6 +42,7 @@ public struct LSTMGradientBuffers<T> {
 public func lstmBackward<T: KernelScalar>(
   _ buffers: LSTMGradientBuffers<T>, shape: RecurrentShape, activations: RecurrentActivations
 ) {
+  T.requireSpecialization()
   let units = shape.units
   let weights = PackedMatrix(
     buffers.recurrentKernel, rowStride: 4 &* units, isTransposed: true, depth: 4 &* units, columns: units,

@@ -38,6 +38,7 @@ public struct LSTMBuffers<T> {
 public func lstmForward<T: KernelScalar>(
   _ buffers: LSTMBuffers<T>, shape: RecurrentShape, activations: RecurrentActivations
 ) {
+  T.requireSpecialization()
   let width = 4 &* shape.units
   let weights = PackedMatrix(
     buffers.recurrentKernel, rowStride: width, isTransposed: false, depth: shape.units, columns: width,

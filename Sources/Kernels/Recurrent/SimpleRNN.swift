@@ -9,6 +9,7 @@ public func simpleRNNForward<T: KernelScalar>(
   states: UnsafeMutablePointer<T>, lastState: UnsafeMutablePointer<T>, packed: UnsafeMutablePointer<T>,
   shape: RecurrentShape, activation: RecurrentActivation
 ) {
+  T.requireSpecialization()
   let weights = PackedMatrix(
     recurrentKernel, rowStride: shape.units, isTransposed: false, depth: shape.units, columns: shape.units, into: packed
   )
@@ -53,6 +54,7 @@ public func simpleRNNBackward<T: KernelScalar>(
   previous: UnsafeMutablePointer<T>, dState: UnsafeMutablePointer<T>, packed: UnsafeMutablePointer<T>,
   shape: RecurrentShape, activation: RecurrentActivation
 ) {
+  T.requireSpecialization()
   let weights = PackedMatrix(
     recurrentKernel, rowStride: shape.units, isTransposed: true, depth: shape.units, columns: shape.units, into: packed)
   parallel(shape.blocks, (dStates, dLastState, states, start, dProjected, previous, dState, weights, shape, activation))

@@ -25,6 +25,7 @@ enum Extrema {
 public func argMax<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<Int64>, outer: Int, n: Int, inner: Int
 ) {
+  T.requireSpecialization()
   argExtremum(Extrema.Largest.self, x, y, outer, n, inner)
 }
 
@@ -35,6 +36,7 @@ public func argMax<T: KernelScalar>(
 public func argMin<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<Int64>, outer: Int, n: Int, inner: Int
 ) {
+  T.requireSpecialization()
   argExtremum(Extrema.Smallest.self, x, y, outer, n, inner)
 }
 

@@ -7,6 +7,7 @@ import Parallel
 public func cumulativeSum<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, outer: Int, n: Int, inner: Int, reversed: Bool
 ) {
+  T.requireSpecialization()
   guard outer > 0, n > 0, inner > 0 else { return }
   let perChunk = max(1, elementwiseChunk / (n &* inner))
   parallel((outer &+ perChunk &- 1) / perChunk, (x, y, (outer, n, inner, perChunk, reversed))) { context, chunk in

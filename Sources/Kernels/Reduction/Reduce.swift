@@ -15,6 +15,7 @@ public enum ReductionOperation: UInt8, CaseIterable, Sendable {
 public func reduce<T: KernelScalar>(
   _ op: ReductionOperation, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ plan: ReductionPlan
 ) {
+  T.requireSpecialization()
   typealias Output = FloatOutput<T>
   switch op {
   case .sum: runReduction(LaneReducer<Reductions.Sum, T>.self, Output.self, x, y, plan, divisor: 1)
@@ -43,6 +44,7 @@ public func reduceAll(_ x: UnsafePointer<UInt8>, _ y: UnsafeMutablePointer<UInt8
 public func broadcastTo<T: KernelScalar>(
   _ g: UnsafePointer<T>, _ out: UnsafeMutablePointer<T>, _ plan: ReductionPlan, scale: T
 ) {
+  T.requireSpecialization()
   withUnsafePointer(to: scale) {
     runBroadcast(VectorKernel(f: BinaryFunctions.Multiply<T>()), g, $0, out, plan.broadcast)
   }

@@ -10,6 +10,7 @@ public func sparseSoftmaxCrossEntropy<T: KernelScalar>(
   _ logits: UnsafePointer<T>, labels: UnsafePointer<Int32>, loss: UnsafeMutablePointer<T>,
   probabilities: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (logits, labels, loss, probabilities, rows, n, perChunk)) { context, chunk in
     let (logits, labels, loss, probabilities, rows, n, perChunk) = context
@@ -34,6 +35,7 @@ public func sparseSoftmaxCrossEntropyBackward<T: KernelScalar>(
   _ dloss: UnsafePointer<T>, probabilities: UnsafePointer<T>, labels: UnsafePointer<Int32>,
   dlogits: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (dloss, probabilities, labels, dlogits, rows, n, perChunk)) { context, chunk in
     let (dloss, probabilities, labels, dlogits, rows, n, perChunk) = context
@@ -74,6 +76,7 @@ public func softmaxCrossEntropy<T: KernelScalar>(
   _ logits: UnsafePointer<T>, targets: UnsafePointer<T>, loss: UnsafeMutablePointer<T>,
   probabilities: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (logits, targets, loss, probabilities, rows, n, perChunk)) { context, chunk in
     let (logits, targets, loss, probabilities, rows, n, perChunk) = context
@@ -96,6 +99,7 @@ public func softmaxCrossEntropyBackward<T: KernelScalar>(
   _ dloss: UnsafePointer<T>, probabilities: UnsafePointer<T>, targets: UnsafePointer<T>,
   dlogits: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (dloss, probabilities, targets, dlogits, rows, n, perChunk)) { context, chunk in
     let (dloss, probabilities, targets, dlogits, rows, n, perChunk) = context
@@ -113,6 +117,7 @@ public func softmaxCrossEntropyBackward<T: KernelScalar>(
 public func softmaxCrossEntropyTargetsBackward<T: KernelScalar>(
   _ dloss: UnsafePointer<T>, logits: UnsafePointer<T>, dtargets: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (dloss, logits, dtargets, rows, n, perChunk)) { context, chunk in
     let (dloss, logits, dtargets, rows, n, perChunk) = context

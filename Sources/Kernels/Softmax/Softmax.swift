@@ -5,6 +5,7 @@ import Parallel
 /// x, y [rows, n]; x and y may be equal.
 @_specialize(where T == Float) @_specialize(where T == Double)
 public func softmax<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, rows: Int, n: Int) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (x, y, rows, n, perChunk)) { context, chunk in
     let (x, y, rows, n, perChunk) = context
@@ -19,6 +20,7 @@ public func softmax<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePo
 /// x, y [rows, n]; x and y may be equal.
 @_specialize(where T == Float) @_specialize(where T == Double)
 public func logSoftmax<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, rows: Int, n: Int) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (x, y, rows, n, perChunk)) { context, chunk in
     let (x, y, rows, n, perChunk) = context
@@ -35,6 +37,7 @@ public func logSoftmax<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutabl
 public func softmaxBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (dy, y, dx, rows, n, perChunk)) { context, chunk in
     let (dy, y, dx, rows, n, perChunk) = context
@@ -51,6 +54,7 @@ public func softmaxBackward<T: KernelScalar>(
 public func logSoftmaxBackward<T: KernelScalar>(
   _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, rows: Int, n: Int
 ) {
+  T.requireSpecialization()
   let perChunk = rowsPerChunk(n)
   parallel(chunkCount(rows, perChunk), (dy, y, dx, rows, n, perChunk)) { context, chunk in
     let (dy, y, dx, rows, n, perChunk) = context
