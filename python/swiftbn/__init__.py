@@ -1,5 +1,7 @@
 """swiftbn: Keras-like neural networks for CPUs on a Swift core, batch normalization first."""
 
+import sys as _sys
+
 from swiftbn import _lazy
 from swiftbn._load import load as _load
 from swiftbn._version import __version__
@@ -13,6 +15,9 @@ from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
 from swiftbn.models import Model, Sequential  # noqa: E402
 from swiftbn.tensor import KerasTensor, Tensor  # noqa: E402
 from swiftbn.variable import Variable  # noqa: E402
+
+if hasattr(_sys.modules.get("threadpoolctl"), "register"):
+    config.register_threadpoolctl()
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,

@@ -127,6 +127,18 @@ def set_num_threads(count: int) -> None:
     _native.set_num_threads(count)
 
 
+def register_threadpoolctl() -> None:
+    """Makes `threadpoolctl.threadpool_info` and `threadpool_limits` see and limit the library's threads.
+
+    Called by `import swiftbn` when threadpoolctl has been imported before, as scikit-learn does; else call it after
+    importing both. Further calls do nothing. The library's `user_api` is "swiftbn".
+
+    Raises:
+        ImportError: threadpoolctl is not installed, or older than 3.2.
+    """
+    import swiftbn._threadpoolctl  # noqa: F401
+
+
 def get_winograd() -> bool:
     """Whether float32 3x3 convolutions may use Winograd's algorithm."""
     from swiftbn import _native
@@ -178,5 +190,6 @@ for _setting in (
     *(_choices.enable_flash_attention, _choices.disable_flash_attention, _choices.is_flash_attention_enabled),
     *(_choices.enable_traceback_filtering, _choices.disable_traceback_filtering),
     *(_choices.is_traceback_filtering_enabled, _choices.enable_unsafe_deserialization),
+    register_threadpoolctl,
 ):
     setattr(config, _setting.__name__, _setting)
