@@ -3,13 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+LEVELS = $(shell $(RUN) -c "import runpy; print(*runpy.run_path('python/swiftbn/_load.py')['host_levels']())")
 # Level of the Swift tests; the extension is built for the best level of this machine.
-LEVEL = $(shell $(RUN) -c "import runpy; print(runpy.run_path('python/swiftbn/_load.py')['host_levels']()[-1])")
+LEVEL = $(lastword $(LEVELS))
+# Bytes of a wheel with all levels.
+WHEEL_LIMIT := 8000000
 INCLUDE = $(shell $(RUN) -c "import sysconfig; print(sysconfig.get_path('include'))")
 EXAMPLES := $(filter-out python/examples/_%, $(wildcard python/examples/*.py))
 SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
 
-.PHONY: demo examples test test-swift test-c test-python test-interop peers lint format build setup bench clean
+.PHONY: demo examples test test-swift test-c test-python test-isa test-interop peers lint format build setup bench clean
 
 demo: build
 	$(RUN) python/examples/demo.py
@@ -27,7 +30,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c "import ensurepip" 2>/dev/null || { echo "swiftbn needs the venv module: install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip "setuptools>=77"
-	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis ruff matplotlib ml_dtypes
+	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis threadpoolctl ruff matplotlib ml_dtypes
 	touch $@
 
 build: $(VENV)/.built
@@ -50,6 +53,15 @@ test-c: build
 test-python: build
 	$(RUN) -m pytest -q
 
+# A wheel of all levels, its size, and the Python tests on each level that this processor runs.
+test-isa: setup
+	rm -rf .build/isa build/lib*
+	SWIFTBN_ISA_LEVELS=all $(RUN) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir .build/isa .
+	test $$(stat -c %s .build/isa/*.whl) -le $(WHEEL_LIMIT)
+	$(RUN) -m pip install --quiet --no-deps --target .build/isa/package .build/isa/*.whl
+	for level in $(LEVELS); do echo "$$level"; \
+	  SWIFTBN_ISA=$$level PYTHONPATH=.build/isa/package $(RUN) -m pytest -q || exit 1; done
+
 # Against real Keras and PyTorch.
 test-interop: peers
 	.venv-peers/bin/python -m pytest -q -m interop
@@ -58,7 +70,7 @@ test-interop: peers
 peers: build
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=77"
-	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis matplotlib
+	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis threadpoolctl matplotlib
 	.venv-peers/bin/python -m pip install --quiet torch keras tensorflow-cpu jax onnx onnxruntime
 	.venv-peers/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 
