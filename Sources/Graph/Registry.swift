@@ -5,7 +5,7 @@ enum Registry {
       Unary.factories, Binary.factories, elementwiseFactories, conditionFactories, reductionFactories, shapeFactories,
       indexingFactories, linearFactories, convolutionFactories, poolingFactories, softmaxFactories,
       normalizationFactories, recurrentFactories, randomFactories, optimizerFactories, sortingFactories,
-      scatterFactories, cumulativeFactories, Bitwise.factories,
+      scatterFactories, cumulativeFactories, Bitwise.factories, matrixFactories,
     ]
     var all: [String: OperationFactory] = [:]
     for family in families { all.merge(family) { first, _ in first } }

@@ -64,6 +64,21 @@ struct GraphTests {
       message { _ = try infer("conv2d_transpose", [[1, 8, 8, 2], [3, 3, 2, 9]]) }.contains("expected C_in = 9"))
   }
 
+  @Test func matricesKeepTheirBatch() throws {
+    #expect(try infer("cholesky", [[-1, 3, 3]]) == [-1, 3, 3])
+    #expect(try infer("triangular_solve", [[3, 3], [-1, 3, 2]]) == [-1, 3, 2])
+    #expect(try infer("qr", [[-1, 2, 5, 3]]) == [-1, 2, 5, 3])
+    #expect(try infer("qr", [[-1, 5, 3]], ["complete": .bool(true)]) == [-1, 5, 5])
+    #expect(try infer("svd", [[-1, 5, 3]], ["compute_uv": .bool(false)]) == [-1, 3])
+    #expect(
+      message { _ = try infer("cholesky", [[2, 3]]) }
+        == "cholesky: x has shape (2, 3), expected square matrices (..., M, M)")
+    #expect(message { _ = try infer("lu", [[-1, -1]]) }.contains("the last two extents to be known"))
+    #expect(message { _ = try infer("eigh", [[3]]) }.contains("rank >= 2"))
+    #expect(message { _ = try infer("triangular_solve", [[3, 3], [2, 2]]) }.contains("expected 3 rows"))
+    #expect(message { _ = try infer("lu_solve", [[3, 3], [3, 3], [3], [3, 1]]) }.contains("expected int64(3,)"))
+  }
+
   @Test func misfitsAreNamed() {
     #expect(
       message { _ = try infer("conv2d", [[1, 8, 8, 3], [3, 3, 4, 8]]) }
