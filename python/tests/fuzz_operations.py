@@ -20,12 +20,13 @@ NUMBERS = [0.0, 1.0, 0.5, -1.0, 1e308, float("nan"), float("inf"), 1e-3]
 DTYPES = ["float32", "float64", "int32", "int64", "uint8", "bool", "uint32", "complex64"]
 # What kind of value each attribute takes: an integer, several, a truth value, a dtype, a padding, a number.
 KINDS = {
-    **dict.fromkeys("axis depth n start_axis group_size groups".split(), "integer"),
+    **dict.fromkeys("axis depth n start_axis group_size groups diagonal".split(), "integer"),
     **dict.fromkeys(
         "axes shape strides dilation pool_size begin end before after pads output_padding".split(), "integers"
     ),
     **dict.fromkeys("keepdims scale center transpose_a transpose_b amsgrad nesterov".split(), "truth"),
     **dict.fromkeys("go_backwards has_state has_mask has_bias reset_after".split(), "truth"),
+    **dict.fromkeys("upper transpose unit_diagonal complete full compute_uv".split(), "truth"),
     **dict.fromkeys("value epsilon negative_slope minimum maximum rate mean std momentum".split(), "number"),
     "dtype": "dtype",
     "padding": "padding",
@@ -49,6 +50,11 @@ ATTRIBUTES = {
     "clip": "minimum maximum",
     "leaky_relu": "negative_slope",
     "matmul": "transpose_a transpose_b",
+    "triangle": "upper diagonal",
+    "triangular_solve": "upper transpose unit_diagonal",
+    "lu_solve": "transpose",
+    "qr": "complete",
+    "svd": "full compute_uv",
     "random_uniform": "shape dtype minimum maximum",
     "random_normal": "shape dtype mean std",
     "truncated_normal": "shape dtype mean std",
@@ -95,6 +101,17 @@ def inputs(dice, numbers, operation):
         return [np.array([1, 2], "u4")]
     if operation == "dropout":
         return [first, np.array([1, 2], "u4")]
+    if operation in ("triangle", "cholesky", "lu", "triangular_solve", "qr", "eigh", "svd", "lu_solve"):
+        n = dice.choice([0, 1, 2, 3, 5, 20])
+        lead = dice.choice([(), (), (1,), (2,), (0,), (3, 2)])
+        shape = (*lead, n, n if dice.random() < 0.6 else dice.choice([0, 1, 4, 17]))
+        a = (numbers.random(shape) * 3 - 1).astype(dice.choice(["f4", "f8"]))
+        a[numbers.random(shape) < dice.choice([0, 0, 0.1])] = dice.choice([0, np.nan, np.inf, 1e30])
+        if operation == "lu_solve":
+            # Any numbers may come as a permutation.
+            rows = numbers.choice(np.array(EXTREMES), shape[:-1]).astype("i8")
+            return [a, a, rows, a[..., : dice.choice([0, 1, 3])].copy()]
+        return [a, a[..., :2].copy()] if operation == "triangular_solve" else [a]
     if operation.startswith(("conv2d", "conv3d", "max_pool", "avg_pool")) and dice.random() < 0.8:
         extents = [dice.choice([0, 1, 3, 6]), dice.choice([1, 4])] + [dice.choice([1, 2, 3])] * ("3d" in operation)
         images = numbers.random((dice.choice([0, 1, 2]), *extents, dice.choice([2, 2, 4])), "f4")

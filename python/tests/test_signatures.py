@@ -24,6 +24,7 @@ MODULES = (
     "models",
     "ops",
     "ops.image",
+    "ops.linalg",
     "optimizers",
     "optimizers.schedules",
     "random",

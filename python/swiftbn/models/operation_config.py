@@ -13,7 +13,7 @@ from swiftbn.operation import FunctionOperation, Node
 # Parameters that are given in the call; Keras keeps the others in the operation's configuration.
 _CALL_PARAMETERS = frozenset(
     "x x1 x2 xs condition inputs kernel target output indices variable fill_value constant_values key "
-    "images transform start stop volumes image1 image2 coordinates start_points end_points".split()
+    "images transform start stop volumes image1 image2 coordinates start_points end_points a b".split()
 )
 # Modules of Keras' operation classes where it is not keras.src.ops.numpy.
 _MODULES = {
@@ -22,9 +22,10 @@ _MODULES = {
     "hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 "
     "selu sigmoid silu soft_shrink softmax softplus softsign sparse_categorical_crossentropy sparse_plus "
     "space_to_depth sparse_sigmoid sparsemax squareplus tanh_shrink threshold unfold",
-    "math": "erf extract_sequences logsumexp rsqrt",
+    "math": "erf extract_sequences logdet logsumexp rsqrt",
     "core": "cast convert_to_tensor stop_gradient unstack",
-    "linalg": "norm",
+    "linalg": "cholesky cholesky_inverse det eigh inv lstsq lu_factor matrix_rank norm pinv qr solve "
+    "solve_triangular svd",
     "image": "affine_transform crop_images elastic_transform extract_patches extract_patches_3d gaussian_blur "
     "hsv_to_rgb map_coordinates pad_images perspective_transform resize rgb_to_grayscale rgb_to_hsv sobel_edges ssim",
 }
@@ -39,6 +40,7 @@ _CLASS_NAMES = {
     "rgb_to_grayscale": "RGBToGrayscale",
     "rgb_to_hsv": "RGBToHSV",
     "ssim": "SSIM",
+    "svd": "SVD",
 }
 
 

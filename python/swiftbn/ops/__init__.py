@@ -115,7 +115,6 @@ from swiftbn.ops.reduction import (
     mean,
     min,
     moments,
-    norm,
     prod,
     std,
     sum,
@@ -164,6 +163,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "cumulative": "cumprod cumsum diff nancumprod nancumsum trapezoid",
         "floats": "allclose conj conjugate copy imag isclose isneginf isposinf isreal nan_to_num real saturate_cast "
         "signbit",
+        "linalg": "cholesky cholesky_inverse det eigh inv logdet lstsq lu_factor matrix_rank norm pinv qr slogdet "
+        "solve solve_triangular svd",
         "matrices": "cdist corrcoef correlate cross diag diagflat diagonal inner kron trace tri tril triu",
         "nan_reductions": "average nanargmax nanargmin nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp",
         "normalization": "layer_normalization psnr rms_normalization",
@@ -178,5 +179,5 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "trigonometry": "angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh cosh deg2rad hypot rad2deg sinh",
         "windows": "bartlett blackman dtype empty empty_like geomspace hamming hanning kaiser logspace",
     },
-    submodules=("image",),
+    submodules=("image", "linalg"),
 )

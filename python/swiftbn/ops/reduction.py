@@ -173,23 +173,6 @@ def logsumexp(x, axis=None, keepdims: bool = False):
 
 
 @operation
-def norm(x, ord=None, axis=None, keepdims: bool = False):
-    """Euclidean norm √sum(x²) over `axis` (None: all); `ord` 1 is sum(|x|), "inf" is max(|x|) (one axis or all).
-
-    Raises:
-        ValueError: another `ord`.
-    """
-    x = to_float(x)
-    if ord in (None, 2, "fro", "euclidean"):
-        return sqrt(_reduce("sum", square(x), axis, keepdims))
-    if ord == 1:
-        return _reduce("sum", absolute(x), axis, keepdims)
-    if ord in ("inf", float("inf")):
-        return _reduce("max", absolute(x), axis, keepdims)
-    raise ValueError(f"norm: expected ord to be None, 1, 2, 'fro' or inf. Received: ord={ord!r}")
-
-
-@operation
 def any(x, axis=None, keepdims: bool = False):
     """Whether an element is true (not zero) over `axis`."""
     return _reduce("any", _truth(x), axis, keepdims)
