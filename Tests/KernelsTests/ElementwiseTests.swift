@@ -21,6 +21,9 @@ private func reference(_ op: UnaryOperation, _ x: Double) -> Double {
   case .relu: return x.isNaN ? x : Swift.max(x, 0)
   case .softplus: return x.isNaN ? x : Swift.max(x, 0) + Glibc.log1p(Glibc.exp(-Swift.abs(x)))
   case .silu: return x / (1 + Glibc.exp(-x))
+  case .mish: return x * Glibc.tanh(Swift.max(x, 0) + Glibc.log1p(Glibc.exp(-Swift.abs(x))))
+  case .gelu: return 0.5 * x * (1 + Glibc.erf(x / 2.squareRoot()))
+  case .approximateGelu: return 0.5 * x * (1 + Glibc.tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
   case .erf: return Glibc.erf(x)
   case .sin: return Glibc.sin(x)
   case .cos: return Glibc.cos(x)
@@ -137,7 +140,41 @@ struct ElementwiseBackwardTests {
       name: "leakyRelu", savesOutput: false, forward: { leakyRelu($0, $1, $2, slope: 0.3) },
       backward: { leakyReluBackward($0, $1, $2, $3, slope: 0.3) },
       backwardFloat: { leakyReluBackward($0, $1, $2, $3, slope: 0.3) }),
+    activation(.tanh, .tanh, savesOutput: true), activation(.sigmoid, .sigmoid, savesOutput: true),
+    activation(.softplus, .softplus), activation(.silu, .silu), activation(.mish, .mish), activation(.gelu, .gelu),
+    activation(.approximateGelu, .approximateGelu),
   ]
+
+  private static func activation(
+    _ operation: UnaryOperation, _ gradient: ActivationWithGradient, savesOutput: Bool = false
+  ) -> Case {
+    Case(
+      name: "\(gradient)", savesOutput: savesOutput, forward: { unary(operation, $0, $1, $2) },
+      backward: { activationBackward(gradient, $0, $1, $2, $3) },
+      backwardFloat: { activationBackward(gradient, $0, $1, $2, $3) })
+  }
+
+  /// Far out the slopes are 0 and 1, NaN stays NaN, and the threads change nothing.
+  @Test(arguments: ActivationWithGradient.allCases)
+  func activationsFarOutAndOnThreads(_ activation: ActivationWithGradient) {
+    let isOfOutput = activation == .tanh || activation == .sigmoid
+    func check<T: KernelScalar>(_: T.Type) {
+      let saved: [T] = isOfOutput ? [1, 0, .nan] : [1e4, -1e4, 1e18, -1e18, T.greatestFiniteMagnitude, .nan]
+      let slopes = runGuarded([saved.map { _ in T(2) }, saved], count: saved.count) {
+        activationBackward(activation, $0[0], $0[1], $1, saved.count)
+      }
+      let expected: [Double] = isOfOutput ? [0, activation == .tanh ? 2 : 0, .nan] : [2, 0, 2, 0, 2, .nan]
+      expectClose(slopes, expected, tolerance: roundoff(T.self), "\(activation) \(T.self)")
+    }
+    check(Float.self)
+    check(Double.self)
+    var random = Seeded(13)
+    let n = 3 * (1 << 15) + 5
+    let (dy, saved): ([Float], [Float]) = (random.array(n), random.array(n, in: 0.1...0.9))
+    expectSameForAllThreadCounts("\(activation)") {
+      runGuarded([dy, saved], count: n) { activationBackward(activation, $0[0], $0[1], $1, n) }
+    }
+  }
 
   @Test func centralDifferences() {
     var random = Seeded(11)

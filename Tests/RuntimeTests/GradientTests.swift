@@ -7,7 +7,7 @@ import Testing
 struct GradientTests {
   @Test(arguments: [
     "negative", "abs", "square", "sqrt", "rsqrt", "reciprocal", "exp", "expm1", "log", "log1p", "tanh", "sigmoid",
-    "relu", "softplus", "silu", "erf", "sin", "cos", "arctan",
+    "relu", "softplus", "silu", "mish", "gelu", "gelu_tanh", "erf", "sin", "cos", "arctan",
   ])
   func unary(name: String) throws {
     let isPositive = ["sqrt", "rsqrt", "reciprocal", "log", "log1p"].contains(name)
@@ -275,7 +275,9 @@ struct GradientTests {
   }
 
   /// The gradient of a gradient, for rules made of differentiable operations.
-  @Test(arguments: ["tanh", "sigmoid", "exp", "square", "silu", "softplus", "softmax", "sqrt", "sin"])
+  @Test(arguments: [
+    "tanh", "sigmoid", "exp", "square", "silu", "mish", "gelu", "gelu_tanh", "softplus", "softmax", "sqrt", "sin",
+  ])
   func secondOrder(name: String) throws {
     try checkGradients("\(name) twice", [Reference([3, 4], seed: 91, in: 0.3...1.5)], tolerance: 1e-5) { graph, x in
       let y = try graph.add("square", graph.add(name, x, [:]), [:])

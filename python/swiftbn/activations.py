@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swiftbn import _registry, ops
+from swiftbn.ops import nn
 
 
 def elu(x, alpha=1.0):
@@ -91,7 +92,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
 
 def mish(x):
     """x·tanh(softplus(x))."""
-    return ops.multiply(x, ops.tanh(ops.softplus(x)))
+    return nn.mish(x)
 
 
 def celu(x, alpha=1.0):

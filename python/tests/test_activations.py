@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from checks import check_gradient, traced
 
-from swiftbn import activations
+import swiftbn
+from swiftbn import Input, Sequential, activations, layers, ops
 
 X = np.array([[-30.0, -7.5, -3.1, -2.0, -0.7, -1e-3], [0.2, 0.9, 2.5, 3.5, 6.5, 40.0]])
 ERF = np.vectorize(math.erf)
@@ -231,3 +232,29 @@ def test_errors(case):
     function, text = BAD[case]
     with pytest.raises(ValueError, match=text):
         function()
+
+
+@pytest.mark.parametrize("name", ["gelu", "mish", "sigmoid", "silu", "softplus", "tanh", "log_sigmoid"])
+def test_second_derivatives(name):
+    """Their gradients are operations of their own, whose gradients are made of elementary ones."""
+    x = np.random.default_rng(3).uniform(-3, 3, (3, 5))
+
+    def slope(x):
+        return swiftbn.grad(lambda x: ops.sum(ops.square(getattr(activations, name)(x))))(x)
+
+    check_gradient(slope, x)
+    check_gradient(lambda x: swiftbn.grad(lambda x: ops.sum(ops.square(slope(x))))(x), x, tolerance=1e-5)
+
+
+def test_second_derivative_of_approximate_gelu():
+    x = np.random.default_rng(4).uniform(-3, 3, (3, 5))
+    check_gradient(lambda x: swiftbn.grad(lambda x: ops.sum(activations.gelu(x, approximate=True)))(x), x)
+
+
+@pytest.mark.parametrize("name", ["gelu", "mish", "silu", "softplus"])
+def test_a_training_step_has_one_step_for_the_gradient(name):
+    model = Sequential([Input((3,)), layers.Dense(2, activation=name), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    summary = []
+    model.plan_summary(np.ones((2, 3)), np.ones((2, 1)), print_fn=summary.append)
+    assert f"{name}_gradient" in "".join(summary)

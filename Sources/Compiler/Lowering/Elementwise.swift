@@ -31,6 +31,9 @@ extension Unary: Lowerable {
     case .relu: .relu
     case .softplus: .softplus
     case .silu: .silu
+    case .mish: .mish
+    case .gelu: .gelu
+    case .approximateGelu: .approximateGelu
     case .erf: .erf
     case .sin: .sin
     case .cos: .cos
@@ -51,6 +54,32 @@ extension ReluGradient: Lowerable {
       { reluBackward($0.read(dy, as: T.self), $0.read(y), $0.write(dx), dy.count) }
     }
     return try c.forFloat(dy) { make($0) }
+  }
+}
+
+extension ActivationGradient: Lowerable {
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] {
+    [(0, 0), (1, 0)]
+  }
+
+  func lower(_ c: Lowering) throws -> Step {
+    let (dy, saved, dx, activation) = (c.inputs[0], c.inputs[1], c.y, kernel)
+    func make<T: KernelScalar>(_ t: T.Type) -> Step {
+      { activationBackward(activation, $0.read(dy, as: T.self), $0.read(saved), $0.write(dx), dy.count) }
+    }
+    return try c.forFloat(dy) { make($0) }
+  }
+
+  private var kernel: ActivationWithGradient {
+    switch kind {
+    case .tanh: .tanh
+    case .sigmoid: .sigmoid
+    case .softplus: .softplus
+    case .silu: .silu
+    case .mish: .mish
+    case .gelu: .gelu
+    case .approximateGelu: .approximateGelu
+    }
   }
 }
 

@@ -4,7 +4,9 @@ import Tensor
 public struct Unary: Operation {
   public enum Kind: String, CaseIterable {
     case negative, abs, sign, square, sqrt, rsqrt, reciprocal, exp, expm1, log, log1p, tanh, sigmoid, relu, softplus
-    case silu, erf, sin, cos, arctan, floor, ceil, round
+    case silu, mish, gelu, erf, sin, cos, arctan, floor, ceil, round
+    /// The one of Hendrycks & Gimpel 2016 (arXiv 1606.08415) by tanh.
+    case approximateGelu = "gelu_tanh"
   }
 
   public let kind: Kind
@@ -34,14 +36,14 @@ public struct Unary: Operation {
     case .expm1: return [try g.multiply(dy, g.plus(y, g.scalar(1, like: y)))]
     case .log: return [try g.divide(dy, x)]
     case .log1p: return [try g.divide(dy, g.plus(x, g.scalar(1, like: x)))]
-    case .tanh: return [try g.multiply(dy, g.minus(g.scalar(1, like: y), g.unary(.square, y)))]
-    case .sigmoid: return [try g.multiply(dy, g.multiply(y, g.minus(g.scalar(1, like: y), y)))]
+    case .tanh: return [try g.add(ActivationGradient(kind: .tanh), dy, y)]
+    case .sigmoid: return [try g.add(ActivationGradient(kind: .sigmoid), dy, y)]
     case .relu: return [try g.add(ReluGradient(), dy, y)]
-    case .softplus: return [try g.multiply(dy, g.unary(.sigmoid, x))]
-    case .silu:
-      // d(x·s)/dx = s + y·(1 - s), s = sigmoid(x)
-      let s = try g.unary(.sigmoid, x)
-      return [try g.multiply(dy, g.plus(s, g.multiply(y, g.minus(g.scalar(1, like: s), s))))]
+    case .softplus: return [try g.add(ActivationGradient(kind: .softplus), dy, x)]
+    case .silu: return [try g.add(ActivationGradient(kind: .silu), dy, x)]
+    case .mish: return [try g.add(ActivationGradient(kind: .mish), dy, x)]
+    case .gelu: return [try g.add(ActivationGradient(kind: .gelu), dy, x)]
+    case .approximateGelu: return [try g.add(ActivationGradient(kind: .approximateGelu), dy, x)]
     case .erf:
       let bell = try g.unary(.exp, g.negative(g.unary(.square, x)))
       return [try g.multiply(dy, g.scale(bell, 1.128_379_167_095_512_6))]

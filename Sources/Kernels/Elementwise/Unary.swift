@@ -3,7 +3,7 @@ import Parallel
 /// Functions of one floating-point array. `round` rounds half to even.
 public enum UnaryOperation: UInt8, CaseIterable, Sendable {
   case negative, abs, sign, square, sqrt, rsqrt, reciprocal, exp, expm1, log, log1p, tanh, sigmoid, relu, softplus, silu
-  case erf, sin, cos, arctan, floor, ceil, round
+  case mish, gelu, approximateGelu, erf, sin, cos, arctan, floor, ceil, round
 }
 
 /// `y[i] = op(x[i])` for `0 ≤ i < n`; y may equal x.
@@ -33,6 +33,9 @@ public func unary<T: KernelScalar>(
   case .relu: parallelMap(F.Relu<T>(), x, y, n)
   case .softplus: softplus(x, y, n)
   case .silu: parallelMap(F.Silu<T>(), x, y, n)
+  case .mish: parallelMap(F.Mish<T>(), x, y, n)
+  case .gelu: parallelMap(F.Gelu<T>(), x, y, n)
+  case .approximateGelu: parallelMap(F.ApproximateGelu<T>(), x, y, n)
   case .erf: parallelMap(F.Erf<T>(), x, y, n)
   case .sin: parallelMap(F.Sin<T>(), x, y, n)
   case .cos: parallelMap(F.Cos<T>(), x, y, n)
@@ -86,6 +89,6 @@ private func softplus<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutable
 }
 
 @inline(never)
-private func leafRun<F: UnaryFunction>(
+func leafRun<F: UnaryFunction>(
   _ f: F, _ x: UnsafePointer<F.Scalar>, _ y: UnsafeMutablePointer<F.Scalar>, _ n: Int
 ) { mapRun(f, x, y, n) }

@@ -91,6 +91,49 @@ enum UnaryFunctions {
     @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector { x * Scalar.sigmoid(x) }
   }
 
+  /// x·tanh(softplus(x)) with tanh(log(1 + e)) = (e² + 2e)/(e² + 2e + 2), e = exp(x).
+  struct Mish<Scalar: KernelScalar>: UnaryFunction {
+    @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector {
+      let e = Self.cutExponential(x)
+      let n = e * (e + Scalar.constant(2))
+      return x * (n / (n + Scalar.constant(2)))
+    }
+
+    /// exp(x), from 20 on exp(20): the quotients that are made of it no longer change there, and do not overflow.
+    @inline(__always) static func cutExponential(_ x: Scalar.Vector) -> Scalar.Vector {
+      let limit = Scalar.constant(20)
+      return Scalar.exp(Scalar.select(x, greaterThan: limit, limit, else: x))
+    }
+  }
+
+  /// x·Φ(x), Φ being the normal distribution function.
+  struct Gelu<Scalar: KernelScalar>: UnaryFunction {
+    @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector { x * NormalDistribution<Scalar>()(x) }
+  }
+
+  /// Φ(x) = (1 + erf(x/√2))/2.
+  struct NormalDistribution<Scalar: KernelScalar>: UnaryFunction {
+    @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector {
+      let half = Scalar.constant(0.5)
+      return Scalar.multiplyAdd(half, Scalar.erf(x * Scalar.constant(0.707_106_781_186_547_5)), half)
+    }
+  }
+
+  /// x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2.
+  struct ApproximateGelu<Scalar: KernelScalar>: UnaryFunction {
+    @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector {
+      let half = Scalar.constant(0.5)
+      return x * Scalar.multiplyAdd(half, Self.bend(x), half)
+    }
+
+    /// The tanh of it.
+    @inline(__always) static func bend(_ x: Scalar.Vector) -> Scalar.Vector {
+      let root = 0.797_884_560_802_865_4
+      let factor = Scalar.multiplyAdd(Scalar.constant(root * 0.044715), x * x, Scalar.constant(root))
+      return Scalar.tanh(x * factor)
+    }
+  }
+
   struct Erf<Scalar: KernelScalar>: UnaryFunction {
     @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector { Scalar.erf(x) }
   }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from swiftbn.config import epsilon as fuzz_factor
 from swiftbn.dtypes import standardize_dtype
 from swiftbn.operation import operation
@@ -18,12 +16,11 @@ from swiftbn.ops.elementwise import (
     minimum,
     multiply,
     negative,
-    square,
     tanh,
     where,
 )
 from swiftbn.ops.shaping import transpose
-from swiftbn.tensor import Tensor
+from swiftbn.tensor import Tensor, is_symbolic
 
 
 @operation
@@ -82,11 +79,14 @@ def softsign(x):
 @operation
 def gelu(x, approximate: bool = True):
     """x·Φ(x), Φ being the normal distribution function; by tanh if `approximate` (Hendrycks & Gimpel 2016)."""
-    x = to_float(x)
-    if approximate:
-        inner = multiply(add(x, multiply(multiply(x, square(x)), 0.044715)), math.sqrt(2 / math.pi))
-        return multiply(multiply(x, 0.5), add(tanh(inner), 1.0))
-    return multiply(multiply(x, 0.5), add(call("erf", multiply(x, math.sqrt(0.5)))[0], 1.0))
+    return call("gelu_tanh" if approximate else "gelu", to_float(x))[0]
+
+
+def mish(x):
+    """x·tanh(softplus(x)); of symbolic tensors by functions that files of models can name."""
+    if is_symbolic(x):
+        return multiply(x, tanh(softplus(x)))
+    return call("mish", to_float(x))[0]
 
 
 @operation
