@@ -59,6 +59,8 @@ public struct Recurrent: Operation {
 
   /// Outputs that may have gradients.
   public var resultCount: Int { kind == .lstm ? 3 : 2 }
+  /// A GRU's inner products, where the recurrent kernel multiplies them.
+  private var innerOutput: Int? { kind == .gru(resetsAfter: false) ? 3 : nil }
   public var gatesOutput: Int? {
     switch kind {
     case .simple: nil
@@ -137,15 +139,19 @@ public struct Recurrent: Operation {
   }
 
   public func gradient(_ g: inout GradientBuilder) throws -> [Value?] {
-    guard g.outputGradients[resultCount...].allSatisfy({ $0 == nil }) else {
-      throw Failure.value("\(name): what is kept for the gradient has no gradient itself")
+    for (index, gradient) in g.outputGradients.enumerated().dropFirst(resultCount) where gradient != nil {
+      guard index == innerOutput else {
+        throw Failure.value("\(name): what is kept for the gradient has no gradient itself")
+      }
     }
+    // Only the gradient of a gradient reaches them.
+    if let index = innerOutput, g.outputGradients[index] != nil { return try unrolledGradient(g) }
     let units = g.type(g.inputs[1]).shape[1] / blocks
     let present = g.outputGradients[..<resultCount].map { $0 != nil }
     let saved = [g.outputs[0]] + g.outputs[resultCount...]
     let operation = RecurrentGradient(forward: self, present: present)
     let all = try g.graph.add(
-      operation, g.outputGradients.compactMap { $0 } + saved + g.inputs.dropFirst())
+      operation, g.outputGradients.compactMap { $0 } + saved + g.inputs)
     var result = [Value?](repeating: nil, count: g.inputs.count)
     result[0] = all[0]
     if let index = stateIndex { result[index] = all[2] }
@@ -176,7 +182,7 @@ public struct Recurrent: Operation {
 }
 
 /// Back through time. Inputs: the gradients that are present, the states and what else was kept, then the inputs of the
-/// forward operation after the first. Outputs: gradients of the projections; the states that the steps began with
+/// forward operation, the projections for gradients of this gradient only. Outputs: gradients of the projections; the states that the steps began with
 /// (N, T, U) in the order of the inputs; gradients of the first state and cell; where the GRU's reset gate comes after
 /// the product, the gradient of that (N, T, 3U).
 public struct RecurrentGradient: Operation {
@@ -190,14 +196,16 @@ public struct RecurrentGradient: Operation {
   public func gradientIndex(_ index: Int) -> Int? {
     index < present.count && present[index] ? present[..<index].filter { $0 }.count : nil
   }
-  /// Where what the forward operation kept begins (the states), and where its inputs do, as if its first were there.
+  /// Where what the forward operation kept begins (the states), and where its inputs do.
   public var savedIndex: Int { presentCount }
   public var inputsIndex: Int {
     switch forward.kind {
-    case .simple: savedIndex
-    case .lstm, .gru: savedIndex + 2
+    case .simple: savedIndex + 1
+    case .lstm, .gru: savedIndex + 3
     }
   }
+  /// The gates took the memory of the projections.
+  public var shapeOnlyInputs: [Int] { [inputsIndex] }
   public var productOutput: Int? { forward.kind == .gru(resetsAfter: true) ? 3 : nil }
 
   public func infer(_ inputs: [TensorType]) throws -> [TensorType] {
@@ -211,6 +219,8 @@ public struct RecurrentGradient: Operation {
     case .gru: return [gates, states, row, gates]
     }
   }
+
+  public func gradient(_ g: inout GradientBuilder) throws -> [Value?] { try unrolledGradient(g) }
 }
 
 let recurrentFactories: [String: OperationFactory] = [
