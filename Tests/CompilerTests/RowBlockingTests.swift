@@ -62,6 +62,26 @@ struct RowBlockingTests {
     #expect(names.last == "matmul", "\(names)")
   }
 
+  @Test func chainsWorkByRowsWhereverTheyBegin() throws {
+    let names = try steps(2) { x in
+      let large = try weights(100, 32, 32, 16)
+      let y = try add("multiply", add("tanh", add("exp", large)), large)
+      // Its result mixes rows, and so does what another chain begins with.
+      let column = try add("sum", y, attributes: ["axes": .ints([0])])
+      let spread = try add("add", large, column)
+      return [try add("sum", add("square", add("negative", spread))), try add("exp", x)]
+    }
+    #expect(names == ["rows(exp, tanh, multiply)", "sum", "rows(add, negative, square)", "sum", "exp"])
+  }
+
+  @Test func smallChainsDoNot() throws {
+    let names = try steps(2) { x in
+      let small = try weights(64, 16)
+      return [try add("add", x, add("tanh", add("exp", add("sum", small, attributes: ["axes": .ints([0])]))))]
+    }
+    #expect(!names.contains { $0.hasPrefix("rows") }, "\(names)")
+  }
+
   @Test func whatIsComputedFromWeightsComesBefore() throws {
     let names = try steps(100) { x in
       let y = try add("exp", x)

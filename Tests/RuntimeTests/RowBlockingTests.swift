@@ -64,4 +64,31 @@ struct RowBlockingTests {
     let y = try run(program, [x, Reference([180, 1], seed: 8)] + weights)[0]
     for row in 0..<180 { #expect(y.values[row * 18].isNaN == (row == 77)) }
   }
+
+  /// A training step's chains: gradients of elementwise operations, with operands that are broadcast.
+  @Test(arguments: [400, 413])
+  func gradientsOfChainsAreThoseOfSingleSamples(rows: Int) throws {
+    let graph = Graph()
+    func add(_ name: String, _ inputs: Value...) throws -> Value { try graph.add(name, inputs, [:])[0] }
+    let x = try graph.input("x", TensorType(.float64, [Shape.unknown, 12, 8]))
+    let scale = try graph.input("scale", TensorType(.float64, [8]))
+    let factor = try graph.input("factor", TensorType(.float64, [Shape.unknown, 1, 1]))
+    // Not reached from rows of an input alone: chains begin at a product with a mean over the batch.
+    let share = try graph.add("mean", [scale], [:])[0]
+    let y = try add("multiply", add("silu", add("multiply", x, scale)), factor)
+    let z = try add("multiply", add("tanh", add("add", y, share)), add("exp", add("negative", add("square", y))))
+    let gradients = try graph.gradients(of: [add("sum", z)], seeds: nil, for: [x, factor])
+    let program = try Program(graph, outputs: gradients.map { try #require($0) })
+    let scales = Reference([8], seed: 3)
+    let (values, factors) = (Reference([rows * 32, 12, 8], seed: 4), Reference([rows * 32, 1, 1], seed: 5))
+    let whole = try run(program, [values, scales, factors])
+    let names = program.summaries[0].steps.map(\.name)
+    #expect(names.contains { $0.hasPrefix("rows(") }, "\(names)")
+    for row in stride(from: 0, to: rows * 32, by: 97) {
+      let sample = Reference([1, 12, 8], Array(values.values[(row * 96)..<((row + 1) * 96)]))
+      let alone = try run(program, [sample, scales, Reference([1, 1, 1], [factors.values[row]])])
+      #expect(Array(whole[0].values[(row * 96)..<((row + 1) * 96)]) == alone[0].values, "row \(row)")
+      #expect(abs(whole[1].values[row] - alone[1].values[0]) < 1e-12)
+    }
+  }
 }

@@ -35,7 +35,7 @@ extension Draft {
     self.init(
       sources: sources, types: types, instructions: live.reversed(), outputs: outputs.map(\.index),
       assignments: graph.assignments.map { ($0.variable, $0.value.index) })
-    keepOriginals(positions.reversed())
+    keepOriginals(of: graph, positions.reversed())
     for (variable, value) in assignments {
       let (wanted, type) = (graph.variables[variable].type, types[value])
       guard type == wanted else {

@@ -6,7 +6,7 @@ extension Draft {
   /// saves memory is computed again.
   ///
   /// - Parameter positions: the place of each instruction in the graph.
-  mutating func keepOriginals(_ positions: [Int]) {
+  mutating func keepOriginals(of graph: Graph, _ positions: [Int]) {
     if graph.recomputations.isEmpty { return }
     let producers = producers()
     var readers = [[Int]](repeating: [], count: types.count)

@@ -31,11 +31,20 @@ extension Operation {
     case let op as Reshape: return first(unless: op.form == .like)
     case let op as Take: return op.axis == 0 && inputs[1].shape.dims.first == rows ? [1] : nil
     case let op as Concatenate: return isFirstAxis(op.axis, inputs[0]) ? nil : Array(inputs.indices)
-    case is Unary, is LeakyRelu, is Clip, is Identity, is Cast: return first()
-    case is Binary, is Comparison, is Logical, is Where:
+    case _ where isElementwise:
       let rank = outputs[0].shape.rank
       return inputs.indices.filter { inputs[$0].shape.rank == rank && inputs[$0].shape[0] == rows }
     default: return nil
+    }
+  }
+
+  /// Every element of the result comes from one element of each input, broadcast by NumPy's rules.
+  var isElementwise: Bool {
+    switch self {
+    case is Unary, is LeakyRelu, is Clip, is Identity, is Cast, is Binary, is Comparison, is Logical, is Where,
+      is ReluGradient, is LeakyReluGradient, is ActivationGradient:
+      true
+    default: false
     }
   }
 }
