@@ -16,10 +16,11 @@ PACKAGES = "callbacks functional layers losses metrics models ops optimizers sav
 # What takes long to load, and what few programs need.
 HEAVY = """
     h5py rich matplotlib scipy ml_dtypes asyncio concurrent.futures csv json multiprocessing shutil tempfile unittest
-    urllib zipfile
+    urllib zipfile logging difflib
     swiftbn.batch_norm swiftbn.callbacks swiftbn.datasets swiftbn.functional swiftbn.losses swiftbn.metrics
     swiftbn.optimizers swiftbn.saving.archive swiftbn.saving.weights swiftbn.layers.multi_head_attention
     swiftbn.layers.preprocessing swiftbn.layers.rnn swiftbn.ops.contraction swiftbn.ops.image swiftbn.ops.sorting
+    swiftbn.backend swiftbn.models.cloning
 """.split()
 
 

@@ -83,6 +83,8 @@ def test_training_that_stops_early_ends_with_the_averages(swap_on_epoch):
     for model, epochs, more in zip(models, (2, 5), ([], [Stop()]), strict=True):
         swap = callbacks.SwapEMAWeights(swap_on_epoch=swap_on_epoch)
         model.fit(X, Y + 1, epochs=epochs, shuffle=False, verbose=0, callbacks=[swap, *more])
+    for model in models:
+        np.testing.assert_array_equal(model.optimizer._averages[0].numpy(), model.get_weights()[0])
     np.testing.assert_array_equal(models[0].get_weights()[0], models[1].get_weights()[0])
     for ours, theirs in zip(models[0].optimizer.variables, models[1].optimizer.variables, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
