@@ -321,3 +321,42 @@ def test_variables_that_take_their_gradients(steps):
         layer.add_weight((2,), aggregation="median")
     with pytest.raises(ValueError, match="overwrite_with_gradient='yes'"):
         layer.add_weight((2,), overwrite_with_gradient="yes")
+
+
+@pytest.mark.interop
+def test_keras_names_and_computes_the_same():
+    keras = pytest.importorskip("keras")
+    found = []
+    for package in (swiftbn, keras):
+        model = package.Sequential(
+            [
+                package.Input((4,)),
+                package.layers.Dense(3, use_bias=False, kernel_regularizer="l2", name="first"),
+                package.layers.BatchNormalization(name="bn"),
+                package.layers.Dense(2, name="last"),
+            ],
+            name="model",
+        )
+        model.compile(package.optimizers.Adam(0.1, name="adam"), "mse", metrics=["mae"])
+        weights = [np.linspace(-1, 1, w.shape[0] * (w.shape[1] if len(w.shape) > 1 else 1)) for w in model.weights]
+        model.set_weights([v.reshape(w.shape) ** 2 for v, w in zip(weights, model.weights, strict=True)])
+        model.train_on_batch(X, Y)
+        state = model.get_state_tree("numpy_array")
+        trainable = [np.array(v) for v in model.trainable_variables]
+        others = [np.array(v) for v in model.non_trainable_variables]
+        outputs, after, losses = model.stateless_call(trainable, others, X, training=True, return_losses=True)
+        slots = [np.array(v) for v in model.optimizer.variables]
+        ones = [np.ones_like(v) for v in trainable]
+        if package is swiftbn:
+            applied = model.optimizer.stateless_apply(slots, ones, trainable)
+        else:
+            # Keras cannot do that on TensorFlow.
+            model.optimizer.apply([package.ops.convert_to_tensor(g) for g in ones], model.trainable_variables)
+            applied = [np.array(v) for v in model.trainable_variables], [np.array(v) for v in model.optimizer.variables]
+        flat = swiftbn.tree.flatten_with_path(state)
+        numbers = [outputs, *after, *losses, *applied[0], *applied[1], *(leaf for _, leaf in flat)]
+        paths = [path for path, _ in flat], [layer.path for layer in model.layers], model.path
+        found.append((paths, [np.asarray(number) for number in numbers]))
+    assert found[0][0] == found[1][0]
+    for ours, theirs in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-5)
