@@ -46,7 +46,7 @@ MISSING = {
 PREPROCESSING = (
     "CategoryEncoding CenterCrop Discretization Normalization RandomBrightness RandomContrast RandomCrop RandomFlip "
     "RandomRotation RandomTranslation RandomZoom Rescaling Resizing "
-    "AugMix AutoContrast CutMix Equalization MixUp RandAugment RandomColorDegeneration RandomColorJitter "
+    "AugMix AutoContrast CutMix Equalization MelSpectrogram MixUp RandAugment RandomColorDegeneration RandomColorJitter "
     "RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective "
     "RandomPosterization RandomSaturation RandomSharpness RandomShear Solarization"
 )

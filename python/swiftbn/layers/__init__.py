@@ -64,6 +64,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "preprocessing.normalization": "Normalization",
         "preprocessing.policies": "AugMix RandAugment",
         "preprocessing.rescaling": "Rescaling",
+        "preprocessing.spectrograms": "MelSpectrogram STFTSpectrogram",
         "preprocessing.sizes": "CenterCrop RandomCrop Resizing",
         "preprocessing.tones": "AutoContrast Equalization RandomInvert RandomPosterization RandomSharpness "
         "Solarization",
