@@ -46,9 +46,9 @@ MISSING = {
 PREPROCESSING = (
     "CategoryEncoding CenterCrop Discretization Normalization RandomBrightness RandomContrast RandomCrop RandomFlip "
     "RandomRotation RandomTranslation RandomZoom Rescaling Resizing "
-    "AugMix AutoContrast CutMix Equalization MelSpectrogram MixUp RandAugment RandomColorDegeneration RandomColorJitter "
-    "RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective "
-    "RandomPosterization RandomSaturation RandomSharpness RandomShear Solarization"
+    "AugMix AutoContrast CutMix Equalization MelSpectrogram MixUp RandAugment RandomColorDegeneration "
+    "RandomColorJitter RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
+    "RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear Solarization"
 )
 for _name in PREPROCESSING.split():
     MISSING[f"layers.{_name}.__call__"] = ("inputs", "as of every other layer, the parameters are those of `call`")
