@@ -293,6 +293,7 @@ class STFT(Initializer):
     """
 
     def __init__(self, side="real", window="hann", scaling="density", periodic=False):
+
         one_of("STFT", "side", side, ("real", "imag"))
         one_of("STFT", "scaling", scaling, (None, "density", "spectrum"))
         check_window("STFT", window)
@@ -302,6 +303,7 @@ class STFT(Initializer):
         self.periodic = bool(periodic)
 
     def __call__(self, shape, dtype=None):
+
         if len(shape) != 3 or shape[1] != 1:
             raise ValueError(f"STFT: expected a shape (T, 1, F/2 + 1). Received: shape={tuple(shape)}")
         window = window_values("STFT", self.window, shape[0], self.periodic)

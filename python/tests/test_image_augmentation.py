@@ -257,6 +257,11 @@ def test_elastic_moves_masks_along():
     assert layers.RandomElasticTransform(0.0)(x).tolist() == x.tolist()
     half = layers.RandomElasticTransform((0.5, 0.5), seed=1).get_random_transformation(np.zeros((3000, 8, 8, 1)))
     assert abs(half["apply_transform"].mean() - 0.5) < 0.05
+    # Noise of standard deviation σ, blurred by σ, times alpha.
+    drawn = layers.RandomElasticTransform(1.0, (1.0, 1.0), seed=1).get_random_transformation(np.zeros((60, 40, 80, 1)))
+    weights = np.exp(-0.5 * (np.arange(-6, 7) / 2) ** 2)
+    expected = 0.1 * 80 * 0.05 * 40 * np.square(weights / weights.sum()).sum()
+    assert drawn["displacements"][:, 6:-6, 6:-6].std() == pytest.approx(expected, rel=0.05)
     # Never more than alpha times the largest blurred noise.
     small = layers.RandomElasticTransform(1.0, (0.01, 0.01), seed=1)(x)
     assert np.abs(small - x).max() < 0.1
@@ -319,6 +324,8 @@ def test_mixtures():
         single = layer({"images": IMAGES[0], "labels": np.arange(3)})
         assert single["images"].tolist() == IMAGES[0].tolist() and single["labels"].tolist() == [0, 1, 2]
         assert layer({"images": IMAGES, "labels": np.arange(6)})["labels"].shape == (6,)
+    uniform = layers.CutMix((1.0, 1.0), seed=3).get_random_transformation(np.zeros((4000, 2, 3, 1)))["mix_weight"]
+    assert abs(uniform.mean() - 0.5) < 0.03 and uniform.var() == pytest.approx(1 / 12, rel=0.1)
     ratios = layers.CutMix(seed=3).get_random_transformation(np.zeros((500, 40, 40, 1)))
     inside = ratios["batch_masks"].mean((1, 2, 3))
     np.testing.assert_allclose(1 - inside, ratios["mix_weight"].ravel(), atol=0.06)
@@ -347,6 +354,8 @@ def test_policies():
         layer.transform_images(IMAGES, drawn), w * IMAGES + (1 - w) * (w1 * a + w2 * b), atol=1e-5
     )
     assert not hasattr(layer, "random_contrast")
+    many = layers.AugMix(UNIT, 10, 10, all_ops=False, seed=1).get_random_transformation(IMAGES[:1, :2, :2])
+    assert np.unique(many["layer_idxes"]).tolist() == list(range(8))
 
 
 def test_masks_of_colours_stay():

@@ -9,6 +9,7 @@ from checks import check_gradient, traced
 
 import swiftbn
 from swiftbn import Input, Model, ops, saving
+from swiftbn.ops.image_sampling import displacements
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 image = ops.image
@@ -238,6 +239,12 @@ def test_elastic():
     expected = 2.0 * 1.5 * np.square(weights / weights.sum()).sum()
     assert abs(moves.mean()) < 0.05 and abs(moves.std() / expected - 1) < 0.06
     np.testing.assert_array_equal(image.elastic_transform(X, 0.0, seed=1), X)
+
+
+def test_displacements_end_where_the_kernel_does():
+    near, far = (displacements((2, 9, 8), 2.0, np.array(1.2), reach, "float64", 3) for reach in (3, 8))
+    np.testing.assert_allclose(near, far, rtol=1e-9, atol=1e-14)
+    assert np.abs(displacements((2, 9, 8), 2.0, np.array(0.0), 3, "float64", 3)).max() == 0
 
 
 @pytest.mark.parametrize("method", ["linear", "cubic", "lanczos3", "lanczos5"])

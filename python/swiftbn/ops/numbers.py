@@ -92,7 +92,7 @@ def i0(x):
     quarter = multiply(square(small), 0.25)
     near = multiply(x, 0.0)
     far = multiply(x, 0.0)
-    for k in range(50, 0, -1):
+    for k in range(40, 0, -1):
         near = multiply(divide(quarter, float(k * k)), add(near, 1.0))
     for k in range(30, 0, -1):
         far = multiply(divide((2 * k - 1) ** 2 / (8 * k), large), add(far, 1.0))
