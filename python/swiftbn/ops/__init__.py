@@ -163,10 +163,11 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "cumulative": "cumprod cumsum diff nancumprod nancumsum trapezoid",
         "floats": "allclose conj conjugate copy imag isclose isneginf isposinf isreal nan_to_num real saturate_cast "
         "signbit",
-        "linalg": "cholesky cholesky_inverse det eigh inv logdet lstsq lu_factor matrix_rank norm pinv qr slogdet "
-        "solve solve_triangular svd",
+        "factorizations": "cholesky cholesky_inverse eigh lu_factor qr svd",
+        "linear_systems": "det inv logdet lstsq matrix_rank pinv slogdet solve solve_triangular",
         "matrices": "cdist corrcoef correlate cross diag diagflat diagonal inner kron trace tri tril triu",
         "nan_reductions": "average nanargmax nanargmin nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp",
+        "norms": "norm",
         "normalization": "layer_normalization psnr rms_normalization",
         "numbers": "gcd i0 lcm nextafter view",
         "pooling": "average_pool max_pool",

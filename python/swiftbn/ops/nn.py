@@ -184,7 +184,7 @@ def multi_hot(inputs, num_classes=None, axis: int = -1, dtype=None):
 @operation
 def normalize(x, axis: int = -1, order: int = 2, epsilon: float | None = None):
     """x divided by its norm along an axis (at least `epsilon`)."""
-    from swiftbn.ops.linalg import norm
+    from swiftbn.ops.norms import norm
 
     length = norm(x, ord=order, axis=axis, keepdims=True)
     return divide(x, maximum(length, fuzz_factor() if epsilon is None else epsilon))
