@@ -77,6 +77,29 @@ def test_virtual_batches(size, unbiased):
     np.testing.assert_allclose(layer(X), normalized(layer, X, *(np.asarray(m) for m in state(layer)[:2])), rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "shape, axis, size", [((300, 26, 26, 3), -1, 7), ((40, 16, 30, 30), 1, 16), ((999, 256), -1, 32)]
+)
+def test_virtual_batches_are_the_same_on_any_number_of_threads(shape, axis, size):
+    layer = layers.BatchNormalization(axis=axis, virtual_batch_size=size)
+    layer.build(shape)
+    x, weights = RANDOM.normal(2, 1, (2, *shape)).astype("float32")
+    step = swiftbn.value_and_grad(lambda x: ops.sum(layer(x, training=True) * weights))
+    before, found = swiftbn.get_num_threads(), []
+    try:
+        for count in (1, 2, 4):
+            swiftbn.set_num_threads(count)
+            found.append((np.asarray(layer(x, training=True)), np.asarray(step(x)[1])))
+    finally:
+        swiftbn.set_num_threads(before)
+    for y, dx in found[1:]:
+        np.testing.assert_array_equal(y, found[0][0])
+        np.testing.assert_array_equal(dx, found[0][1])
+    last = (shape[0] - 1) // size * size
+    alone = layers.BatchNormalization(axis=axis)
+    np.testing.assert_array_equal(alone(x[last:], training=True), found[0][0][last:])
+
+
 def test_normalizing_with_the_moving_statistics():
     layer = make(normalize_with="moving", momentum=0.9)
     for x in OTHERS[:2]:

@@ -12,17 +12,12 @@ private func normalizationShape(_ x: Shape, axis: Int) throws -> NormalizationSh
 extension BatchNormAttributes {
   func shape(of x: Shape) throws -> NormalizationShape { try normalizationShape(x, axis: axis) }
 
-  /// The groups that are normalized on their own: where each begins in x and in the statistics, and its shape.
-  func groups(of x: Shape) throws -> [(start: Int, statistics: Int, shape: NormalizationShape)] {
+  /// The groups that are normalized on their own, nil if that is the whole batch.
+  func groups(of x: Shape) throws -> NormalizationGroups? {
+    guard try groups(of: x, "batch_norm") != nil else { return nil }
     let whole = try shape(of: x)
-    guard let count = try groups(of: x, "batch_norm") else { return [(0, 0, whole)] }
     let perSample = whole.outer / max(x[0], 1)
-    return (0..<count).map { group in
-      let first = group * groupSize
-      var shape = whole
-      shape.outer = min(groupSize, x[0] - first) * perSample
-      return (first * perSample * whole.channels * whole.inner, group * whole.channels, shape)
-    }
+    return NormalizationGroups(whole, outer: max(1, min(groupSize, max(x[0], 1)) * perSample))
   }
 }
 
@@ -34,16 +29,23 @@ extension BatchNorm: Lowerable {
     let (x, y, mean, variance, inverse) = (c.x, c.outputs[0], c.outputs[1], c.outputs[2], c.outputs[3])
     let gamma = attributes.gammaIndex.map { c.inputs[$0] }
     let beta = attributes.betaIndex.map { c.inputs[$0] }
-    let (groups, epsilon) = (try attributes.groups(of: x.shape), attributes.epsilon)
+    let (shape, groups) = (try attributes.shape(of: x.shape), try attributes.groups(of: x.shape))
+    let epsilon = attributes.epsilon
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
-        for group in groups {
-          let (start, first) = (group.start, group.statistics)
+        let (gamma, beta): (UnsafePointer<T>?, UnsafePointer<T>?) = (
+          gamma.map { memory.read($0) }, beta.map { memory.read($0) }
+        )
+        if let groups {
+          ghostBatchNormForward(
+            x: memory.read(x), gamma: gamma, beta: beta, y: memory.write(y), mean: memory.write(mean),
+            variance: memory.write(variance), inverseStd: memory.write(inverse), groups: groups, epsilon: epsilon,
+            relu: relu)
+        } else {
           batchNormForward(
-            x: memory.read(x, as: T.self) + start, gamma: gamma.map { memory.read($0) },
-            beta: beta.map { memory.read($0) }, y: memory.write(y) + start, mean: memory.write(mean) + first,
-            variance: memory.write(variance) + first, inverseStd: memory.write(inverse) + first, shape: group.shape,
-            epsilon: epsilon, relu: relu)
+            x: memory.read(x), gamma: gamma, beta: beta, y: memory.write(y), mean: memory.write(mean),
+            variance: memory.write(variance), inverseStd: memory.write(inverse), shape: shape, epsilon: epsilon,
+            relu: relu)
         }
       }
     }
@@ -73,37 +75,30 @@ extension FusedBatchNorm {
 extension BatchNormGradient: Lowerable {
   func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(0, 0)] }
 
-  /// dγ and dβ of one group.
+  /// dγ and dβ of each group.
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
-    attributes.groupSize > 0 ? 2 * outputs[1].byteCount : 0
+    attributes.groupSize > 0 ? 2 * inputs[2].byteCount : 0
   }
 
   func lower(_ c: Lowering) throws -> Step {
     let (dy, x, mean, inverse) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
     let gamma = attributes.scale ? c.inputs[4] : nil
     let (dx, dgamma, dbeta) = (c.outputs[0], c.outputs[1], c.outputs[2])
-    let (groups, temporary, channels) = (try attributes.groups(of: x.shape), c.temporary, dgamma.count)
+    let (shape, groups) = (try attributes.shape(of: x.shape), try attributes.groups(of: x.shape))
+    let temporary = c.temporary
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
-        let (wholeGamma, wholeBeta): (UnsafeMutablePointer<T>, UnsafeMutablePointer<T>) = (
-          memory.write(dgamma), memory.write(dbeta)
-        )
-        if groups.isEmpty {
-          for channel in 0..<channels { (wholeGamma[channel], wholeBeta[channel]) = (0, 0) }
-        }
-        for (index, group) in groups.enumerated() {
-          let (start, first) = (group.start, group.statistics)
-          let partial: UnsafeMutablePointer<T> = memory.write(temporary)
-          let (toGamma, toBeta) = index == 0 ? (wholeGamma, wholeBeta) : (partial, partial + channels)
+        let gamma: UnsafePointer<T>? = gamma.map { memory.read($0) }
+        if let groups {
+          ghostBatchNormBackward(
+            dy: memory.read(dy), x: memory.read(x), gamma: gamma, mean: memory.read(mean),
+            inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
+            dbeta: memory.write(dbeta), partials: memory.write(temporary), groups: groups)
+        } else {
           batchNormBackward(
-            dy: memory.read(dy, as: T.self) + start, x: memory.read(x) + start, gamma: gamma.map { memory.read($0) },
-            mean: memory.read(mean) + first, inverseStd: memory.read(inverse) + first, dx: memory.write(dx) + start,
-            dgamma: toGamma, dbeta: toBeta, shape: group.shape)
-          if index == 0 { continue }
-          for channel in 0..<channels {
-            wholeGamma[channel] += partial[channel]
-            wholeBeta[channel] += partial[channels + channel]
-          }
+            dy: memory.read(dy), x: memory.read(x), gamma: gamma, mean: memory.read(mean),
+            inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
+            dbeta: memory.write(dbeta), shape: shape)
         }
       }
     }
