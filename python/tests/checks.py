@@ -94,3 +94,8 @@ def check_layer_gradients(layer, x, training=True, tolerance=1e-6):
             atol=tolerance * max(1, np.abs(expected).max()),
             err_msg=variable.path,
         )
+
+
+def dtypes_agree(found, expected) -> bool:
+    """Whether the dtypes are equal; JAX holds 64-bit integers in 32 bits."""
+    return found.dtype == expected.dtype or (found.dtype, expected.dtype) == (np.int64, np.int32)
