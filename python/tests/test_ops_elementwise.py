@@ -151,3 +151,15 @@ def test_where_clip_one_hot():
     np.testing.assert_array_equal(ops.one_hot(np.array([0, 2]), 3), [[1, 0, 0], [0, 0, 1]])
     np.testing.assert_array_equal(ops.one_hot(np.array([0, 2]), 3, axis=0), [[1, 0], [0, 0], [0, 1]])
     np.testing.assert_array_equal(ops.divide_no_nan(X, 0 * X), 0 * X)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "uint32"])
+def test_signs_and_squares_of_integers_are_exact(dtype):
+    info = np.iinfo(dtype)
+    values = np.array([info.min, info.min + 1, info.max - 1, info.max, 0, 1, 3, 200 % info.max], dtype)
+    for name in ("negative", "abs", "sign", "square"):
+        with np.errstate(all="ignore"):
+            expected = getattr(np, name)(values)
+        result = np.asarray(getattr(ops, name)(values))
+        assert result.dtype == expected.dtype
+        assert np.array_equal(result, expected), name

@@ -9,10 +9,15 @@ from swiftbn.operation import operation
 from swiftbn.ops._dispatch import call, dtype_of, promote, resolve, to_dtype, to_float
 
 
-def _unary(name: str, summary: str, keeps_integers: bool = False):
+def _unary(name: str, summary: str, of_integers=None):
+    """A function of floats, to which integers are converted unless `of_integers` takes them as they are."""
+
     def function(x):
-        if keeps_integers:
-            return through_float(lambda value: call(name, value)[0], x)
+        if of_integers is not None:
+            x = resolve(x)
+            dtype = dtype_of(x)
+            if not is_float_dtype(dtype):
+                return of_integers(to_dtype(x, "int32") if dtype == "bool" else x)
         return call(name, to_float(x))[0]
 
     function.__name__ = function.__qualname__ = name
@@ -30,10 +35,14 @@ def through_float(function, x):
     return to_dtype(function(to_dtype(x, "float64")), dtype)
 
 
-negative = _unary("negative", "-x", keeps_integers=True)
-abs = _unary("abs", "|x|", keeps_integers=True)
-sign = _unary("sign", "-1, 0 or 1 as x is negative, zero or positive", keeps_integers=True)
-square = _unary("square", "x²", keeps_integers=True)
+negative = _unary("negative", "-x", lambda x: subtract(0, x))
+abs = _unary("abs", "|x|", lambda x: x if dtype_of(x).startswith("u") else maximum(x, subtract(0, x)))
+sign = _unary(
+    "sign",
+    "-1, 0 or 1 as x is negative, zero or positive",
+    lambda x: subtract(to_dtype(greater(x, 0), dtype_of(x)), to_dtype(less(x, 0), dtype_of(x))),
+)
+square = _unary("square", "x²", lambda x: multiply(x, x))
 sqrt = _unary("sqrt", "√x")
 rsqrt = _unary("rsqrt", "1/√x")
 reciprocal = _unary("reciprocal", "1/x")
