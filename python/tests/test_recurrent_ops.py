@@ -187,3 +187,28 @@ def test_errors():
         call("lstm", np.zeros((3, 1, 8)), kernel.astype("float32"))
     with pytest.raises(ValueError, match="kept for the gradient"):
         swiftbn.grad(lambda x: ops.sum(call("lstm", x, kernel)[3]))(np.zeros((3, 1, 8)))
+
+
+@pytest.mark.parametrize("kind, options", KINDS)
+@pytest.mark.parametrize("batch, units", [(1, 225), (3, 384)])
+def test_few_samples_of_many_units_are_the_same_for_all_threads(kind, options, batch, units):
+    """The columns of a large recurrent kernel are cut."""
+    inputs, _ = data(kind, batch, 3, units, options, "float32")
+
+    def loss(*values):
+        return ops.sum(ops.square(results(kind, values, None, options)[0]))
+
+    before = swiftbn.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 5):
+            swiftbn.set_num_threads(threads)
+            value, gradients = swiftbn.value_and_grad(loss, argnums=tuple(range(len(inputs))))(*inputs.values())
+            found.append([value, *gradients])
+    finally:
+        swiftbn.set_num_threads(before)
+    for other in found[1:]:
+        for a, b in zip(other, found[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+    expected = ops.sum(ops.square(results(kind, [x.astype("float64") for x in inputs.values()], None, options)[0]))
+    np.testing.assert_allclose(found[0][0], expected, rtol=1e-5)

@@ -1,5 +1,9 @@
 import Parallel
 
+/// Elements from which a matrix is multiplied by several threads, and those of one chunk of it.
+private let cutElements = 1 << 17
+private let runElements = 1 << 14
+
 /// A matrix laid out for many products with few rows: panels of two vectors of columns, padded with zeros, each panel
 /// contiguous along the reduction.
 struct PackedMatrix<T: KernelScalar> {
@@ -40,14 +44,38 @@ struct PackedMatrix<T: KernelScalar> {
   }
 
   /// c = a · matrix (+ c) (+ bias), for rows of a and c that are `aStride` and `cStride` apart.
-  @inline(never)
+  ///
+  /// A large matrix is cut into runs of panels, for the threads that the samples leave idle: the caller has one block of
+  /// them only, or is one of many chunks already, and then this runs as one.
+  @inline(__always)
   func multiply(
     rows: Int, _ a: UnsafePointer<T>, _ aStride: Int, _ c: UnsafeMutablePointer<T>, _ cStride: Int, accumulates: Bool,
     bias: UnsafePointer<T>? = nil
   ) {
+    if depth &* columns < cutElements {
+      return multiply(
+        columns: 0..<columns, rows: rows, a, aStride, c, cStride, accumulates: accumulates, bias: bias)
+    }
+    let run = Swift.max(1, runElements / (depth &* Self.width)) &* Self.width
+    parallel((columns &+ run &- 1) / run, (self, run, rows, a, aStride, c, cStride, accumulates, bias)) {
+      context, chunk in
+      let (matrix, run, rows, a, aStride, c, cStride, accumulates, bias) = context
+      let first = chunk &* run
+      matrix.multiply(
+        columns: first..<Swift.min(first &+ run, matrix.columns), rows: rows, a, aStride, c, cStride,
+        accumulates: accumulates, bias: bias)
+    }
+  }
+
+  /// The same for columns that begin with a panel.
+  @inline(never)
+  private func multiply(
+    columns range: Range<Int>, rows: Int, _ a: UnsafePointer<T>, _ aStride: Int, _ c: UnsafeMutablePointer<T>,
+    _ cStride: Int, accumulates: Bool, bias: UnsafePointer<T>?
+  ) {
     let width = Self.width
-    var column = 0
-    while column < columns {
+    var column = range.lowerBound
+    while column < range.upperBound {
       let used = Swift.min(width, columns &- column)
       let runs = Runs(
         a: a, b: panels + column &* depth, length: depth, step: 1, rowStep: aStride, bStep: width, count: 1, aJump: 0,
