@@ -40,7 +40,7 @@ public final class Plan {
     var draft = try Draft(graph, outputs: outputs, inputTypes: inputTypes)
     draft.fuse()
     try draft.keepWeights()
-    draft.scheduleChecks()
+    draft.scheduleChecks(of: graph)
     try draft.blockRows()
     threadLimit = draft.instructions.compactMap { ($0.operation as? RowBlocks)?.threadLimit }.min() ?? Int.max
     let lowered = try LoweredSteps(&draft, staged: staged)

@@ -4,7 +4,7 @@ import Tensor
 /// Data that only a run can check (labels, indices), found before anything is computed or changed.
 extension Draft {
   /// Puts a check before each operation that needs one, and moves checks, with what they depend on, to the front.
-  mutating func scheduleChecks() {
+  mutating func scheduleChecks(of graph: Graph) {
     var checks: [Instruction] = []
     var originals: [Int: Int] = [:]
     for recomputation in graph.recomputations { originals.merge(recomputation.originals) { first, _ in first } }

@@ -2,10 +2,9 @@ import Parallel
 
 /// Terms of the reduction that are worked on at a time: a panel of B of this depth stays in the first-level cache.
 private let panelDepth = 256
-/// Rows of C that one chunk computes: each packs its panel of B anew, so tall products take more, as long as there are
-/// chunks for many threads and their part of A stays in the second-level cache.
-@inline(__always)
-private func bandRows(_ m: Int) -> Int { m < 64 &* 156 ? 156 : 468 }
+/// Rows of C that one chunk computes: twice as many where that leaves many chunks, as each copies a panel of B.
+private let leastRowsPerChunk = 156
+private let manyChunks = 128
 /// With so few rows of C every element of B is used so rarely that it is read where it lies.
 private let fewRows = 6
 
@@ -23,9 +22,12 @@ public func matrixMultiply<T: KernelScalar>(
   T.requireSpecialization()
   if m == 0 || n == 0 { return }
   let width = 2 &* T.Vector.scalarCount
+  let panels = (n &+ width &- 1) / width
+  let isMany = (m &+ leastRowsPerChunk &- 1) / leastRowsPerChunk &* panels >= manyChunks
   let product = Product(
     a: a, b: b, c: c, m: m, n: n, k: k, aRow: transposeA ? 1 : k, aStep: transposeA ? m : 1,
-    transposeB: transposeB, bias: bias, relu: activation == .relu, accumulate: accumulate)
+    transposeB: transposeB, bias: bias, relu: activation == .relu, accumulate: accumulate,
+    rowsPerChunk: isMany ? 2 &* leastRowsPerChunk : leastRowsPerChunk)
   let lanes = T.Vector.scalarCount
   if m <= fewRows && !transposeB && n % lanes == 0 && k > 0 {
     let strips = (n &+ 4 &* lanes &- 1) / (4 &* lanes)
@@ -36,8 +38,7 @@ public func matrixMultiply<T: KernelScalar>(
     }
     return
   }
-  let panels = (n &+ width &- 1) / width
-  let bands = (m &+ bandRows(m) &- 1) / bandRows(m)
+  let bands = (m &+ product.rowsPerChunk &- 1) / product.rowsPerChunk
   parallel(panels &* bands, scratchBytes: panelDepth &* width &* MemoryLayout<T>.stride, (product, panels)) {
     context, chunk, scratch in
     let (product, panels) = context
@@ -54,13 +55,14 @@ private struct Product<T: KernelScalar> {
   let transposeB: Bool
   let bias: UnsafePointer<T>?
   let relu, accumulate: Bool
+  let rowsPerChunk: Int
 
   /// Rows of one band times one panel of columns.
   @inline(__always)
   func band(_ band: Int, panel: Int, _ packed: UnsafeMutablePointer<T>) {
     let lanes = T.Vector.scalarCount
-    let first = band &* bandRows(m)
-    let rows = Swift.min(bandRows(m), m &- first)
+    let first = band &* rowsPerChunk
+    let rows = Swift.min(rowsPerChunk, m &- first)
     let column = panel &* 2 &* lanes
     let columns = Swift.min(2 &* lanes, n &- column)
     let out = c + (first &* n &+ column)
