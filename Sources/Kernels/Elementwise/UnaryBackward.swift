@@ -49,7 +49,8 @@ enum UnaryGradients {
   struct Mish<Scalar: KernelScalar>: BinaryFunction {
     @inline(__always) func callAsFunction(_ dy: Scalar.Vector, _ x: Scalar.Vector) -> Scalar.Vector {
       let (one, two) = (Scalar.constant(1), Scalar.constant(2))
-      let e = UnaryFunctions.Mish<Scalar>.cutExponential(x)
+      let x = UnaryFunctions.Mish<Scalar>.cut(x)
+      let e = Scalar.exp(x)
       let n = e * (e + two)
       let inverse = one / (n + two)
       // sigmoid(x) = e/(1 + e) and n + 1 = (1 + e)²

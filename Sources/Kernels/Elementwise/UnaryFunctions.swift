@@ -94,15 +94,15 @@ enum UnaryFunctions {
   /// x·tanh(softplus(x)) with tanh(log(1 + e)) = (e² + 2e)/(e² + 2e + 2), e = exp(x).
   struct Mish<Scalar: KernelScalar>: UnaryFunction {
     @inline(__always) func callAsFunction(_ x: Scalar.Vector) -> Scalar.Vector {
-      let e = Self.cutExponential(x)
+      let e = Scalar.exp(Self.cut(x))
       let n = e * (e + Scalar.constant(2))
       return x * (n / (n + Scalar.constant(2)))
     }
 
-    /// exp(x), from 20 on exp(20): the quotients that are made of it no longer change there, and do not overflow.
-    @inline(__always) static func cutExponential(_ x: Scalar.Vector) -> Scalar.Vector {
-      let limit = Scalar.constant(20)
-      return Scalar.exp(Scalar.select(x, greaterThan: limit, limit, else: x))
+    /// x up to a limit from which on the quotients that are made of exp(x) are 0 or 1, while they might overflow.
+    @inline(__always) static func cut(_ x: Scalar.Vector) -> Scalar.Vector {
+      let limit = Scalar.constant(20, double: 40)
+      return Scalar.select(x, greaterThan: limit, limit, else: x)
     }
   }
 
