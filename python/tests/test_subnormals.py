@@ -56,4 +56,6 @@ def test_functions_of_zero_and_its_neighbours_in_programs(dtype):
         "erf",
     ):
         function = getattr(ops, name)
-        np.testing.assert_allclose(swiftbn.jit(function)(x), function(x), rtol=1e-6, err_msg=name)
+        # Without fused multiplication and addition, v2, erf's x·P(x²) is subnormal for the least normal x.
+        atol = least if name == "erf" and swiftbn.config()["isa"] == "v2" else 0
+        np.testing.assert_allclose(swiftbn.jit(function)(x), function(x), rtol=1e-6, atol=atol, err_msg=name)
