@@ -16,16 +16,16 @@ SAMPLES, BATCH, ROUNDS = 8_192, 64, 7
 def rows(setting):
     for scales in (False, True):
         name = "fit of the documents' CNN" + (" behind Rescaling, on uint8 images" if scales else ", float32 images")
-        yield Row(name, wanted=0.97, measure=lambda scales=scales: _fit(scales, setting.quick))
+        yield Row(name, wanted=0.97, measure=lambda scales=scales: _fit(scales, setting))
 
 
-def _fit(scales: bool, quick: bool):
+def _fit(scales: bool, setting):
     import numpy as np
 
     import swiftbn
     from swiftbn.models.step import Step
 
-    x, y = batch(128 if quick else SAMPLES)
+    x, y = batch(128 if setting.quick else SAMPLES)
     model = keras_model(swiftbn)
     if scales:
         x = (x * 255).astype(np.uint8)
@@ -44,7 +44,7 @@ def _fit(scales: bool, quick: bool):
     Step.run = timed
     try:
         # The first epoch compiles.
-        for index in range(-1, 1 if quick else ROUNDS):
+        for index in range(-1, 1 if setting.quick else ROUNDS):
             inside = 0.0
             start = time.perf_counter()
             model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
@@ -53,4 +53,4 @@ def _fit(scales: bool, quick: bool):
                 steps.append(inside)
     finally:
         Step.run = run
-    return from_rounds(wholes, steps)
+    return from_rounds(wholes, steps if setting.against else [])

@@ -8,19 +8,24 @@ from _rows import Row
 TITLE = "training step of a recurrent layer, Adam"
 PEERS = ("PyTorch",)
 
-UNITS = 128
+# Layer, sequences (N, T, F), units.
+CASES = (
+    ("LSTM", (64, 28, 28), 128),
+    ("GRU", (64, 28, 28), 128),
+    ("SimpleRNN", (64, 28, 28), 128),
+    ("LSTM", (32, 32, 256), 512),
+)
 
 
 def rows(setting):
     import numpy as np
 
     rng = np.random.default_rng(0)
-    shape = (2, 3, 4) if setting.quick else (64, 28, 28)
-    x = rng.standard_normal(shape, dtype=np.float32)
-    y = rng.integers(0, 10, len(x)).astype(np.int32)
-    for kind in ("LSTM", "GRU", "SimpleRNN"):
-        theirs = None if setting.peer is None else torch_step(kind, UNITS, x, y)
-        yield Row(f"{kind} {shape} to {UNITS}", our_step(kind, UNITS, x, y), theirs, turn=0.05)
+    for kind, shape, units in [(kind, (2, 3, 4), 8) for kind, _, _ in CASES[:3]] if setting.quick else CASES:
+        x = rng.standard_normal(shape, dtype=np.float32)
+        y = rng.integers(0, 10, len(x)).astype(np.int32)
+        theirs = None if setting.peer is None else torch_step(kind, units, x, y)
+        yield Row(f"{kind} {shape} to {units}", our_step(kind, units, x, y), theirs, wanted=1, turn=0.05)
 
 
 def torch_step(kind, units, x, y):

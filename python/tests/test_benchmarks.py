@@ -22,7 +22,7 @@ def test_all_modules_run_on_our_side(tmp_path):
     record = json.loads(output.read_text())
     assert not record["failures"]
     wanted = {"train_cnn", "train_resnet", "infer_cnn", "functional_batch_norm", "bandwidth", "fused_pooling"}
-    wanted |= {"matrix_product", "memory", "startup", "loaded", "recurrent"}
+    wanted |= {"matrix_product", "memory", "startup", "loaded", "recurrent", "convolution", "input_pipeline"}
     assert wanted <= {row["module"] for row in record["rows"]}
     for row in record["rows"]:
         assert row["ours"] > 0 and row["ratio"] is None and row["theirs"] is None, row
