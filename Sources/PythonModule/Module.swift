@@ -8,6 +8,7 @@ struct Types {
   let variable: Object
   let graph: Object
   let program: Object
+  let resultMemory: Object
 }
 
 enum Module {
@@ -26,7 +27,9 @@ enum Module {
       }
       if numpy == nil { numpy = try NumPy() }
       if types == nil {
-        types = Types(variable: try makeVariableType(), graph: try makeGraphType(), program: try makeProgramType())
+        types = Types(
+          variable: try makeVariableType(), graph: try makeGraphType(), program: try makeProgramType(),
+          resultMemory: try makeResultMemoryType())
       }
       for (name, type) in [("Variable", types.variable), ("Graph", types.graph), ("Program", types.program)] {
         guard PyModule_AddObjectRef(module, name, type) == 0 else { return -1 }

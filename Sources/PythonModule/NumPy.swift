@@ -4,6 +4,7 @@ import Tensor
 /// What is imported from NumPy and kept for the life of the process.
 final class NumPy {
   private let empty: Object
+  private let ndarray: Object
   private let emptyLike: Object
   private let asarray: Object
   private let ascontiguousarray: Object
@@ -17,6 +18,7 @@ final class NumPy {
     let module = try checked(PyImport_ImportModule("numpy"))
     defer { Py_DecRef(module) }
     empty = try checked(PyObject_GetAttrString(module, "empty"))
+    ndarray = try checked(PyObject_GetAttrString(module, "ndarray"))
     emptyLike = try checked(PyObject_GetAttrString(module, "empty_like"))
     asarray = try checked(PyObject_GetAttrString(module, "asarray"))
     ascontiguousarray = try checked(PyObject_GetAttrString(module, "ascontiguousarray"))
@@ -38,8 +40,13 @@ final class NumPy {
   /// A new array in C order, contents undefined.
   func makeEmpty(_ shape: UnsafeBufferPointer<Int>, _ dtype: DType) throws -> Object {
     let tuple = try checked(PyTuple_New(shape.count))
+    defer { Py_DecRef(tuple) }
     for axis in 0..<shape.count { PyTuple_SetItem(tuple, axis, PyLong_FromSsize_t(shape[axis])) }
-    return try makeEmpty(stealing: tuple, dtype)
+    let element = try dtypes[Int(dtype.rawValue)] ?? importBrain()
+    var (bytes, overflows) = (dtype.size, false)
+    for extent in shape where !overflows { (bytes, overflows) = bytes.multipliedReportingOverflow(by: extent) }
+    if overflows || bytes < ResultMemory.leastBytes { return try call(empty, [tuple, element]) }
+    return try makeArray(tuple, element, over: ResultMemory(byteCount: bytes))
   }
 
   func makeEmpty(_ type: TensorType) throws -> Object {
@@ -48,24 +55,18 @@ final class NumPy {
 
   /// A new array of one axis.
   func makeEmpty(_ extent: Int, _ dtype: DType) throws -> Object {
-    try makeEmpty(stealing: checked(PyLong_FromSsize_t(extent)), dtype)
+    try withUnsafePointer(to: extent) { try makeEmpty(UnsafeBufferPointer(start: $0, count: 1), dtype) }
   }
 
-  private func makeEmpty(stealing shape: Object, _ dtype: DType) throws -> Object {
-    let element: Object
-    do { element = try dtypes[Int(dtype.rawValue)] ?? importBrain() } catch {
-      Py_DecRef(shape)
-      throw error
-    }
-    guard let arguments = PyTuple_New(2) else {
-      Py_DecRef(shape)
-      throw PythonError()
-    }
-    defer { Py_DecRef(arguments) }
-    PyTuple_SetItem(arguments, 0, shape)
-    Py_IncRef(element)
-    PyTuple_SetItem(arguments, 1, element)
-    return try checked(PyObject_CallObject(empty, arguments))
+  private func makeArray(_ shape: Object, _ element: Object, over memory: ResultMemory, strides: Object? = nil) throws
+    -> Object
+  {
+    let base = try wrap(memory, Module.types.resultMemory)
+    defer { Py_DecRef(base) }
+    guard let strides else { return try call(ndarray, [shape, element, base]) }
+    let start = try checked(PyLong_FromSsize_t(0))
+    defer { Py_DecRef(start) }
+    return try call(ndarray, [shape, element, base, start, strides])
   }
 
   private func importBrain() throws -> Object {
@@ -90,7 +91,27 @@ final class NumPy {
     // empty_like itself forgets the memory order of what is not an array.
     let model = try call(asarray, [array])
     defer { Py_DecRef(model) }
-    return try call(emptyLike, [model], plainArray)
+    return try makeLarge(like: model) ?? call(emptyLike, [model], plainArray)
+  }
+
+  /// Over result memory, nil where the array is small or its elements have gaps.
+  private func makeLarge(like model: Object) throws -> Object? {
+    func attribute(_ name: String) throws -> Object { try checked(PyObject_GetAttrString(model, name)) }
+    let size = try attribute("nbytes")
+    defer { Py_DecRef(size) }
+    let bytes = try integer(size, "nbytes")
+    if bytes < ResultMemory.leastBytes { return nil }
+    let (shape, strides, element) = (try attribute("shape"), try attribute("strides"), try attribute("dtype"))
+    defer { for object in [shape, strides, element] { Py_DecRef(object) } }
+    let extents = try items(shape, "shape").map { try integer($0, "extent") }
+    let steps = try items(strides, "strides").map { try integer($0, "stride") }
+    // From the innermost axis outwards, each step is what the axes inside take up.
+    var expected = bytes / extents.reduce(1, *)
+    for axis in extents.indices.filter({ extents[$0] > 1 }).sorted(by: { steps[$0] < steps[$1] }) {
+      if steps[axis] != expected { return nil }
+      expected *= extents[axis]
+    }
+    return try makeArray(shape, element, over: ResultMemory(byteCount: bytes), strides: strides)
   }
 
   /// A C-contiguous copy.

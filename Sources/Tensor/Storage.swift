@@ -1,21 +1,28 @@
 import Glibc
 
-/// Memory owned by Swift, aligned to 64 bytes, zeroed.
+/// Memory owned by Swift, aligned to 64 bytes.
 public final class Storage {
   public static let alignment = 64
 
   public let pointer: UnsafeMutableRawPointer
   public let byteCount: Int
 
-  public init(byteCount: Int) throws {
-    let rounded = (max(byteCount, 1) + (Storage.alignment - 1)) & ~(Storage.alignment - 1)
-    guard let memory = aligned_alloc(Storage.alignment, rounded) else {
+  /// Zeroed memory.
+  public convenience init(byteCount: Int) throws {
+    try self.init(uninitialized: byteCount)
+    memset(pointer, 0, Storage.rounded(byteCount))
+  }
+
+  /// Memory with undefined contents.
+  public init(uninitialized byteCount: Int) throws {
+    guard let memory = aligned_alloc(Storage.alignment, Storage.rounded(byteCount)) else {
       throw Failure(.memory, "cannot allocate \(byteCount) bytes")
     }
-    memset(memory, 0, rounded)
     pointer = memory
     self.byteCount = byteCount
   }
 
   deinit { free(pointer) }
+
+  private static func rounded(_ byteCount: Int) -> Int { (max(byteCount, 1) + (alignment - 1)) & ~(alignment - 1) }
 }

@@ -18,8 +18,9 @@ pytestmark = pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="long
 
 # In ulp, as the module says. Sums of gradients have rounding errors of their own, in lanes of float32.
 LIMITS = {"mean": 1, "variance": 8, "y": 2, "dx": 4, "dgamma": 4, "dbeta": 8}
-# Products with subnormal deviations have few bits, for whoever computes in float32.
-EXCEPTIONS = {("subnormal, 1e-40", "dgamma"): 100}
+# Products with subnormal deviations have few bits, for whoever computes in float32. A sum of a million gradients that
+# cancel is off by more where vectors have four lanes (level v2: 9 ulp) than where they have sixteen.
+EXCEPTIONS = {("subnormal, 1e-40", "dgamma"): 100, ("a million values, mean 1e3", "dbeta"): 16}
 
 
 @pytest.mark.parametrize("layout", exactness.LAYOUTS)
