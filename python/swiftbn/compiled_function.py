@@ -73,6 +73,8 @@ class _CompiledFunction:
         self._f = f
         self._static_positions, self._static_names = static
         self._entries = Recent()
+        # The key and the entry of the last call.
+        self._last: tuple = (None, None)
 
     def __call__(self, args: tuple, kwargs: dict):
         is_plain_call = not kwargs and not self._static_positions and all(map(is_plain, args))
@@ -83,9 +85,12 @@ class _CompiledFunction:
             arrays, key = args, (floatx(), *[(array.shape, array.dtype) for array in args])
         else:
             arrays, key = self._described(args, kwargs)
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = self._entries[key] = self._trace(args, kwargs, arrays)
+        last_key, entry = self._last
+        if key != last_key:
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = self._trace(args, kwargs, arrays)
+            self._last = key, entry
         before_writing(entry.assigned)
         found = entry.program.run(tuple(arrays))
         if isinstance(entry.result, Tensor):

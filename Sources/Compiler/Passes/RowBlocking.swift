@@ -15,7 +15,7 @@ extension Draft {
   /// Whatever computes the rows of a prediction from those of the inputs.
   private mutating func blockPrediction() throws {
     let inputs = sources.filter { if case .input = $0.place { true } else { false } }.map(\.value)
-    guard let rows = inputs.first.flatMap({ types[$0].shape.dims.first }), rows >= 8 else { return }
+    guard let rows = inputs.first.flatMap({ types[$0].shape.dims.first }), rows >= 4 else { return }
     let seeds = Set(inputs.filter { types[$0].shape.dims.first == rows })
     func group(_ accepts: (Int, Int) -> Bool) -> RowGroup {
       var group = RowGroup(rows: rows, seeds: seeds)
@@ -23,7 +23,7 @@ extension Draft {
       return group
     }
     // The rows of one instruction decide how many fit; then weights must not outweigh the rows that they are read for.
-    guard let blockRows = blockRows(of: group { _, _ in true }) else { return }
+    guard let blockRows = blockRows(of: group { _, _ in true }, leastBytes: Draft.blockBytes / 2) else { return }
     try join(group { perRow, whole in whole <= perRow * blockRows }, blockRows)
   }
 
@@ -41,7 +41,7 @@ extension Draft {
       for index in start..<min(instructions.count, start + 64) {
         group.consider(index, self) { _, _ in instructions[index].operation.isElementwise }
       }
-      if let blockRows = blockRows(of: group), let last = group.body.last, try join(group, blockRows) {
+      if let blockRows = blockRows(of: group, leastBytes: 3 * Draft.blockBytes), let last = group.body.last, try join(group, blockRows) {
         start = last - group.body.count + 1
       }
     }
@@ -50,13 +50,13 @@ extension Draft {
   /// Checks come first.
   private var firstFree: Int { (instructions.lastIndex { $0.operation.canFail } ?? -1) + 1 }
 
-  /// How many rows of a group fit the cache; nil where blocks do not pay. It must not depend on the number of threads,
-  /// but there are blocks enough for several.
-  private func blockRows(of group: RowGroup) -> Int? {
-    guard group.body.count >= 2, group.largestRow > 0 else { return nil }
+  /// How many rows of a group fit the cache; nil where it moves fewer bytes than make blocks worth it. That must not
+  /// depend on the number of threads, but there are blocks enough for several.
+  private func blockRows(of group: RowGroup, leastBytes: Int) -> Int? {
+    guard group.body.count >= 2, group.largestRow > 0, group.rows * group.largestRow >= leastBytes else { return nil }
     let fitting = Draft.blockBytes / group.largestRow
-    guard fitting >= 1, group.rows / 3 >= fitting else { return nil }
-    let most = max(1, min(fitting, group.rows / 8))
+    guard fitting >= 1 else { return nil }
+    let most = max(1, min(fitting, group.rows / 4))
     return 1 << (Int.bitWidth - 1 - most.leadingZeroBitCount)
   }
 
