@@ -41,7 +41,9 @@ extension Draft {
       for index in start..<min(instructions.count, start + 64) {
         group.consider(index, self) { _, _ in instructions[index].operation.isElementwise }
       }
-      if let blockRows = blockRows(of: group, leastBytes: 3 * Draft.blockBytes), let last = group.body.last, try join(group, blockRows) {
+      if let blockRows = blockRows(of: group, leastBytes: 3 * Draft.blockBytes), let last = group.body.last,
+        try join(group, blockRows)
+      {
         start = last - group.body.count + 1
       }
     }
