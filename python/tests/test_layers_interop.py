@@ -102,18 +102,18 @@ def listed(value):
     return [listed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def without_fans(config):
+def without_unset(config):
     """Our configurations leave out what is None in Keras'."""
     if isinstance(config, dict):
-        unset = ("input_axes", "output_axes", "activity_regularizer", "quantization_config")
-        return {k: without_fans(v) for k, v in config.items() if not (k in unset and v is None)}
+        unset = ("activity_regularizer", "quantization_config")
+        return {k: without_unset(v) for k, v in config.items() if not (k in unset and v is None)}
     return config
 
 
 def pair(name, options, x):
     """Our layer and that of Keras, built, with the same weights."""
     ours, theirs = (getattr(k.layers, name)(**options, name="layer") for k in (swiftbn, keras))
-    assert listed(ours.get_config()) == without_fans(listed(theirs.get_config()))
+    assert listed(ours.get_config()) == without_unset(listed(theirs.get_config()))
     ours(x), theirs(x)
     assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
     assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
@@ -219,7 +219,7 @@ def test_attention_of_heads(name, options, masked, tmp_path):
 
     ours, theirs = model_of(swiftbn), model_of(keras)
     layer, other = ours.get_layer("heads"), theirs.get_layer("heads")
-    assert without_fans(listed(layer.get_config())) == without_fans(listed(other.get_config()))
+    assert without_unset(listed(layer.get_config())) == without_unset(listed(other.get_config()))
     assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
     ours.set_weights([RANDOM.normal(size=w.shape) for w in ours.weights])
     ours.save(tmp_path / "ours.keras")
