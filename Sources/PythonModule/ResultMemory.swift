@@ -12,7 +12,12 @@ final class ResultMemory {
   let byteCount: Int
 
   init(byteCount: Int) throws {
-    storage = try KeptMemory.take(byteCount) ?? Storage(uninitialized: byteCount)
+    if let kept = KeptMemory.take(byteCount) {
+      storage = kept
+    } else {
+      storage = try Storage(uninitialized: byteCount)
+      storage.preferHugePages()
+    }
     self.byteCount = byteCount
   }
 

@@ -22,6 +22,14 @@ public final class Storage {
     self.byteCount = byteCount
   }
 
+  /// Has large memory that was not written to yet filled by pages of 2 MB instead of 4 KB, as NumPy does: fewer faults.
+  public func preferHugePages() {
+    guard byteCount >= 4 << 20 else { return }
+    let start = (UInt(bitPattern: pointer) + 4095) & ~4095
+    let end = (UInt(bitPattern: pointer) + UInt(byteCount)) & ~4095
+    madvise(UnsafeMutableRawPointer(bitPattern: start), Int(end - start), Int32(MADV_HUGEPAGE))
+  }
+
   deinit { free(pointer) }
 
   private static func rounded(_ byteCount: Int) -> Int { (max(byteCount, 1) + (alignment - 1)) & ~(alignment - 1) }
