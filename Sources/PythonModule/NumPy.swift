@@ -42,7 +42,7 @@ final class NumPy {
     let tuple = try checked(PyTuple_New(shape.count))
     defer { Py_DecRef(tuple) }
     for axis in 0..<shape.count { PyTuple_SetItem(tuple, axis, PyLong_FromSsize_t(shape[axis])) }
-    let element = try dtypes[Int(dtype.rawValue)] ?? importBrain()
+    let element = try dtypes[Int(dtype.rawValue)] ?? importBfloat16()
     var (bytes, overflows) = (dtype.size, false)
     for extent in shape where !overflows { (bytes, overflows) = bytes.multipliedReportingOverflow(by: extent) }
     if overflows || bytes < ResultMemory.leastBytes { return try call(empty, [tuple, element]) }
@@ -69,7 +69,7 @@ final class NumPy {
     return try call(ndarray, [shape, element, base, start, strides])
   }
 
-  private func importBrain() throws -> Object {
+  private func importBfloat16() throws -> Object {
     guard let module = PyImport_ImportModule("ml_dtypes") else {
       PyErr_Clear()
       throw Failure.type("bfloat16 results need the package ml_dtypes, which is not installed")

@@ -35,8 +35,9 @@ extension Draft {
         operation: operation, inputs: norm.inputs, outputs: [pooled] + norm.outputs.dropFirst() + [picked])
       let (unpool, gradient) = (instructions[chain.unpool], instructions[chain.norm])
       var outputs = gradient.outputs
-      if let relu = chain.reluInFront { outputs = [instructions[relu].outputs[0]] + outputs.dropFirst() }
-      if let relu = chain.reluInFront { outputs += instructions[relu].outputs.dropFirst() }
+      if let relu = chain.reluInFront.map({ instructions[$0] }) {
+        outputs = [relu.outputs[0]] + outputs.dropFirst() + relu.outputs.dropFirst()
+      }
       replaced[chain.norm] = Instruction(
         operation: FusedPoolingGradient(
           norm: forward.operation.attributes, relu: forward.relu, pooling: pooling,

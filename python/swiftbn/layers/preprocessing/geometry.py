@@ -55,7 +55,7 @@ class RandomMove(RandomImageLayer):
 
     def _matrix(self, transformation, height: int, width: int):
         """The rows, (N, 8)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has to define _matrix()")
 
     def _moved(self, images, transformation, training, interpolation):
         images = ops.cast(images, self.dtype)
