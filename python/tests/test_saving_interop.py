@@ -132,8 +132,11 @@ def test_optimizers_in_files(optimizer, origin, destination, tmp_path):
     target = FRAMEWORKS[destination].saving.load_model(tmp_path / "m.keras")
     kinds = [[v.dtype.rstrip("3264") for v in m.optimizer.variables] for m in (source, target)]
     assert kinds[0] == kinds[1]
-    if optimizer == "schedule free":
-        # Keras' TensorFlow backend reads the momentum after it has changed it; its JAX backend steps as the paper does.
+    # Keras' TensorFlow backend reads the momentum after it has changed it; its JAX backend steps as the paper does.
+    goes_on = optimizer != "schedule free"
+    if keras.backend.backend() == "jax" and origin == "keras" and source.optimizer.use_ema:
+        goes_on = False  # Keras on JAX cannot call `fit` twice with averages
+    if not goes_on:
         assert_same(values(source.optimizer.variables), values(target.optimizer.variables))
     else:
         assert_goes_on(source, target)
