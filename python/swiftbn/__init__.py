@@ -8,13 +8,7 @@ from swiftbn._version import __version__
 
 _native = _load()
 
-from swiftbn import activations, initializers, layers, models, ops, random  # noqa: E402
 from swiftbn.config import config, get_num_threads, set_num_threads  # noqa: E402
-from swiftbn.initializers import Initializer  # noqa: E402
-from swiftbn.layers import Input, InputSpec, Layer  # noqa: E402
-from swiftbn.models import Model, Sequential  # noqa: E402
-from swiftbn.tensor import KerasTensor, Tensor  # noqa: E402
-from swiftbn.variable import Variable  # noqa: E402
 
 if hasattr(_sys.modules.get("threadpoolctl"), "register"):
     config.register_threadpoolctl()
@@ -27,8 +21,11 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "compiled_function": "jit",
         "dtype_policies": "DTypePolicy FloatDTypePolicy",
         "gradient_tape": "GradientTape",
+        "initializers": "Initializer",
+        "layers": "Input InputSpec Layer",
         "losses": "Loss",
         "metrics": "Metric",
+        "models": "Model Sequential",
         "naming": "name_scope",
         "operation": "Operation",
         "optimizers": "Optimizer",
@@ -36,7 +33,9 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "regularizers": "Regularizer",
         "rematerialization": "RematScope remat",
         "stateless_scope": "StatelessScope",
+        "tensor": "KerasTensor Tensor",
         "transforms": "grad value_and_grad",
+        "variable": "Variable",
     },
     submodules=(
         *("activations", "backend", "batch_norm", "callbacks", "constraints", "datasets", "dtype_policies"),

@@ -3,28 +3,8 @@
 from __future__ import annotations
 
 from swiftbn import naming
+from swiftbn._operators import Operators, equality
 from swiftbn.dtypes import standardize_dtype
-
-
-class Operators:
-    """Arithmetic, comparison and indexing for tensors and variables; `swiftbn.ops` fills them in."""
-
-    # NumPy arrays on the left leave the operation to the symbolic operand on the right.
-    __array_priority__ = 1000
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int | None:
-        """Number of elements, None when an extent is unknown."""
-        count = 1
-        for extent in self.shape:
-            if extent is None:
-                return None
-            count *= extent
-        return count
 
 
 class Symbolic(Operators):
@@ -55,6 +35,7 @@ class Symbolic(Operators):
         raise self._no_value("numpy()")
 
 
+@equality
 class Tensor(Symbolic):
     """A value of a computation that is being described; it holds no numbers.
 

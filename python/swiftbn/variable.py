@@ -6,14 +6,16 @@ import numpy as np
 
 from swiftbn import _native, naming
 from swiftbn._checks import one_of
+from swiftbn._operators import Operators, equality
 from swiftbn.dtypes import computing_dtype, to_host_array
 from swiftbn.stateless_scope import before_writing
-from swiftbn.tensor import Operators, Tensor
+from swiftbn.tensor import Tensor
 from swiftbn.trace import current_trace, suspend_trace
 
 AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
 
 
+@equality
 class Variable(Operators):
     """A named tensor whose value can be assigned.
 
@@ -178,9 +180,6 @@ class Variable(Operators):
 
     def __format__(self, spec: str) -> str:
         return format(self._view.item() if spec and not self.shape else str(self), spec)
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def __repr__(self) -> str:
         value = "" if current_trace() is not None else f", value={self._view}"

@@ -22,6 +22,8 @@ HEAVY = """
     swiftbn.layers.preprocessing swiftbn.layers.rnn swiftbn.ops.contraction swiftbn.ops.image swiftbn.ops.sorting
     swiftbn.backend swiftbn.models.cloning
 """.split()
+# What `import swiftbn` loads itself: it finds and loads the native library, and has settings.
+MOST_MODULES = 15
 
 
 def fresh(code: str) -> str:
@@ -34,12 +36,55 @@ def late_names(package) -> list:
     return sorted(inspect.getclosurevars(package.__dir__).nonlocals["late"])
 
 
+def loaded_by(code: str) -> set:
+    """The modules that a program loads beyond those that NumPy loads by itself."""
+    code = f"import sys, numpy; before = set(sys.modules); {code}; print(*(set(sys.modules) - before))"
+    return set(fresh(code).split())
+
+
 def test_import_loads_little():
-    # NumPy loads some of these by itself.
-    code = "import sys, numpy; before = set(sys.modules); import swiftbn; print(*(set(sys.modules) - before))"
-    loaded = set(fresh(code).split())
+    loaded = loaded_by("import swiftbn")
+    assert {"swiftbn", "swiftbn._native"} <= loaded
+    assert not loaded & {*HEAVY, *(f"swiftbn.{name}" for name in PACKAGES), "dataclasses", "inspect", "threading"}
+    assert len(loaded) <= MOST_MODULES, sorted(loaded)
+
+
+def test_operators_of_the_first_variable():
+    """Nobody has asked for `swiftbn.ops` when a pickled variable comes."""
+    data = pickle.dumps(swiftbn.Variable([1.0, 2.0]))
+    code = f"import pickle; v = pickle.loads({data!r}); print((v + 1)[1], -v, 2 / v, v == 2, v != 2, v in {{v}})"
+    assert fresh(code) == "3.0 [-1. -2.] [2. 1.] [False  True] [ True False] True"
+
+
+def test_a_common_model_loads_little():
+    loaded = loaded_by("from swiftbn import Sequential, layers; Sequential([layers.Input((4,)), layers.Dense(2)])")
     assert "swiftbn.layers.dense" in loaded
     assert not loaded & set(HEAVY)
+
+
+def test_functions_of_arrays_need_no_layers():
+    code = "import swiftbn; swiftbn.functional.batch_norm(numpy.ones((2, 3)), None, None)"
+    assert not loaded_by(code) & {"swiftbn.layers", "swiftbn.models", "swiftbn.ops"}
+
+
+# The native library can be loaded once in a process.
+FIRST = """
+import sys, swiftbn
+found = []
+for name in list(swiftbn.__all__):
+    for module in list(sys.modules):
+        if module.startswith("swiftbn.") and module != "swiftbn._native" or module == "swiftbn":
+            del sys.modules[module]
+    import swiftbn
+    getattr(swiftbn, name)
+    found.append(name)
+print(found)
+"""
+
+
+def test_any_public_name_can_be_the_first():
+    """Modules that import each other in a circle would work in one order only."""
+    assert fresh(FIRST) == str(swiftbn.__all__)
 
 
 def test_the_modules_that_must_not_be_loaded_exist():

@@ -6,7 +6,6 @@ a node to the model.
 """
 
 from swiftbn import _lazy
-from swiftbn.ops import _operators
 from swiftbn.ops.creation import (
     arange,
     array,
