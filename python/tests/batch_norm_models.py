@@ -1,7 +1,8 @@
-"""Models for the tests of folding, recalibration and the report."""
+"""Models for the tests of folding, recalibration and the report, and the comparison of folded ones."""
 
 import numpy as np
 
+import swiftbn
 from swiftbn import Input, Sequential, layers
 
 
@@ -55,3 +56,30 @@ def values(model):
 def assert_values(model, expected):
     for variable, value in zip(model.variables, expected, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
+
+
+def folded_equal(model, kept=(), negative=False, seed=0, tolerance=2e-5):
+    """Folds a model with random weights; the outputs stay, exactly the layers named in `kept` do as well."""
+    randomize(model, seed, negative)
+    before = values(model)
+    folded = swiftbn.fold_batch_norm(model)
+    assert_values(model, before)
+    assert type(folded) is type(model) and folded.name == model.name and folded.optimizer is None
+    names = {layer.name for layer in normalizations(model)}
+    assert {name.split("/")[-1] for name, _ in folded.folding_report} == names
+    assert len(folded.folding_report) == len(names)
+    assert {layer.name for layer in normalizations(folded)} == set(kept)
+    for name, result in folded.folding_report:
+        assert result.startswith("kept: " if name.split("/")[-1] in kept else "folded into '")
+    assert not {id(v) for v in folded.variables} & {id(v) for v in model.variables}
+    random = np.random.default_rng(seed + 1)
+    for scale in (1, 10):
+        x = [scale * random.normal(size=(5, *i.shape[1:])).astype(i.dtype) for i in model.inputs]
+        x = x[0] if len(x) == 1 else x
+        expected, got = model(x), folded(x)
+        for a, b in zip(*map(swiftbn.tree.flatten, (expected, got)), strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(b, a, rtol=0, atol=tolerance * np.abs(a).max())
+    for a, b in zip(*(swiftbn.tree.flatten(m.predict(x, verbose=0)) for m in (model, folded)), strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=tolerance * np.abs(a).max())
+    return folded

@@ -1,4 +1,4 @@
-"""Helpers of the tests: central differences, and running a function inside a compiled program."""
+"""Helpers of the tests: central differences, running a function inside a compiled program, comparisons."""
 
 import numpy as np
 
@@ -99,3 +99,10 @@ def check_layer_gradients(layer, x, training=True, tolerance=1e-6):
 def dtypes_agree(found, expected) -> bool:
     """Whether the dtypes are equal; JAX holds 64-bit integers in 32 bits."""
     return found.dtype == expected.dtype or (found.dtype, expected.dtype) == (np.int64, np.int32)
+
+
+def listed(value):
+    """Tuples as lists, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: listed(item) for key, item in value.items()}
+    return [listed(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,43 +1,16 @@
-"""Convolution and pooling layers over one to three axes against NumPy, their gradients against central differences."""
+"""Convolution layers over one to three axes against NumPy, their gradients against central differences."""
 
 import numpy as np
 import pytest
-from checks import check_gradient, check_layer_gradients
+from convolution_cases import EXTENTS, FORMATS, RANDOM, check, data, to_format
 from convolution_references import (
     reference_convolution,
     reference_depthwise,
-    reference_pooling,
     reference_transpose,
 )
 
 import swiftbn
 from swiftbn import Input, Sequential, layers, ops
-
-RANDOM = np.random.default_rng(31)
-EXTENTS = {1: (9,), 2: (6, 7), 3: (3, 5, 4)}
-
-
-def data(rank, channels=4, batch=2):
-    return RANDOM.normal(size=(batch, *EXTENTS[rank], channels))
-
-
-def to_format(x, data_format):
-    return np.ascontiguousarray(np.moveaxis(x, -1, 1)) if data_format == "channels_first" else x
-
-
-def check(layer, x, expected, data_format="channels_last"):
-    """A layer's values, the shape it promises, and, with few elements, its gradients."""
-    x, expected = to_format(x, data_format), to_format(expected, data_format)
-    y = layer(x)
-    np.testing.assert_allclose(y, expected, rtol=1e-10, atol=1e-10)
-    assert layer.compute_output_shape(x.shape) == y.shape
-    assert layer(Input(x.shape[1:], dtype="float64")).shape == (None, *y.shape[1:])
-    if layer.weights and data_format == "channels_last":
-        check_layer_gradients(layer, x[:1])
-    again = type(layer).from_config(layer.get_config())
-    again.build(x.shape)
-    again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(again(x), y)
 
 
 def built(layer, x, data_format="channels_last"):
@@ -51,7 +24,6 @@ CONVOLUTIONS = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}
 TRANSPOSED = {1: layers.Conv1DTranspose, 2: layers.Conv2DTranspose, 3: layers.Conv3DTranspose}
 DEPTHWISE = {1: layers.DepthwiseConv1D, 2: layers.DepthwiseConv2D}
 SEPARABLE = {1: layers.SeparableConv1D, 2: layers.SeparableConv2D}
-FORMATS = ["channels_last", "channels_first"]
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -180,68 +152,6 @@ def test_depthwise_convolution_equals_a_convolution_of_single_channels():
     for c in range(5):
         alone = ops.conv(x[..., c : c + 1].copy(), kernel[:, :, c : c + 1].copy(), dilation_rate=2)
         np.testing.assert_allclose(y[..., 2 * c : 2 * c + 2], alone, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("rank", [1, 2, 3])
-@pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize(
-    "size, strides, padding", [(2, None, "valid"), (3, 2, "same"), (2, 3, "same"), (3, 1, "valid")]
-)
-def test_pooling(rank, data_format, size, strides, padding):
-    x = data(rank)
-    for name, reduce in [("Max", np.max), ("Average", np.mean)]:
-        layer = getattr(layers, f"{name}Pooling{rank}D")(size, strides, padding, data_format, dtype="float64")
-        check(layer, x, reference_pooling(x, size, strides, padding, reduce), data_format)
-        small = to_format(data(rank, 2, 1), data_format)
-        check_gradient(layer, small)
-
-
-def test_pooling_over_axes_of_different_extents():
-    x = data(3, 3)
-    y = layers.AveragePooling3D((3, 1, 4), (2, 1, 3), "same", dtype="float64")(x)
-    np.testing.assert_allclose(y, reference_pooling(x, (3, 1, 4), (2, 1, 3), "same", np.mean), rtol=1e-12)
-    y = layers.MaxPooling3D((1, 3, 2), (1, 2, 2), dtype="float64")(x)
-    np.testing.assert_array_equal(y, reference_pooling(x, (1, 3, 2), (1, 2, 2)))
-
-
-def test_gradients_of_equal_maxima_go_to_the_first():
-    x = np.zeros((1, 2, 2, 2, 1))
-    gradient = swiftbn.grad(lambda x: ops.sum(ops.max_pool(x, 2)))(x)
-    np.testing.assert_array_equal(gradient.reshape(-1), [1, 0, 0, 0, 0, 0, 0, 0])
-    x[0, 0, 1, 1] = x[0, 1, 0, 0] = 5
-    gradient = swiftbn.grad(lambda x: ops.sum(ops.max_pool(x, 2)))(x)
-    np.testing.assert_array_equal(gradient.reshape(-1), [0, 0, 0, 1, 0, 0, 0, 0])
-
-
-@pytest.mark.parametrize("rank", [1, 2, 3])
-@pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("keepdims", [False, True])
-def test_global_pooling(rank, data_format, keepdims):
-    x = data(rank)
-    axes = tuple(range(1, rank + 1))
-    for name, reduce in [("Max", np.max), ("Average", np.mean)]:
-        layer = getattr(layers, f"Global{name}Pooling{rank}D")(data_format, keepdims, dtype="float64")
-        expected = reduce(x, axis=axes, keepdims=keepdims)
-        y = layer(to_format(x, data_format))
-        np.testing.assert_allclose(y, to_format(expected, data_format) if keepdims else expected, rtol=1e-12)
-        assert layer.compute_output_shape(to_format(x, data_format).shape) == y.shape
-        check_gradient(layer, to_format(data(rank, 2, 1), data_format))
-
-
-@pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("keepdims", [False, True])
-def test_global_average_pooling_with_a_mask(data_format, keepdims):
-    x = data(1, 3, 3)
-    mask = np.zeros((3, 9), bool)
-    mask[0, [1, 4]] = mask[1, :] = True
-    x[0, 2] = np.nan
-    layer = layers.GlobalAveragePooling1D(data_format, keepdims, dtype="float64")
-    y = layer(to_format(x, data_format), mask=mask)
-    expected = np.stack([x[0, [1, 4]].mean(0), x[1].mean(0)])
-    np.testing.assert_allclose(y.reshape(3, 3)[:2], expected, rtol=1e-12)
-    assert np.isnan(y.reshape(3, 3)[2]).all()
-    assert y.shape == ((3, 3) if not keepdims else (3, 3, 1) if data_format == "channels_first" else (3, 1, 3))
-    np.testing.assert_array_equal(layer(to_format(x, data_format), mask=mask.astype("float32")), y)
 
 
 def test_unknown_extents():

@@ -1,4 +1,4 @@
-"""Sequential, functional and subclassed models: structure, names, shapes, state, configuration."""
+"""Functional models, and what models of all kinds share: structure, names, shapes, state, configuration."""
 
 import copy
 import json
@@ -15,66 +15,6 @@ RANDOM = np.random.default_rng(5)
 
 def small_sequential():
     return Sequential([Input((4,)), layers.Dense(3, activation="relu"), layers.BatchNormalization(), layers.Dense(2)])
-
-
-def test_sequential_is_built_with_an_input():
-    model = small_sequential()
-    assert model.built and model.input_shape == (None, 4) and model.output_shape == (None, 2)
-    assert [type(layer).__name__ for layer in model.layers] == ["Dense", "BatchNormalization", "Dense"]
-    assert [w.name for w in model.weights] == [
-        "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias",
-    ]  # fmt: skip
-    assert len(model.trainable_weights) == 6 and len(model.non_trainable_weights) == 2
-    assert model.count_params() == 4 * 3 + 3 + 4 * 3 + 3 * 2 + 2
-
-
-@pytest.mark.parametrize("first", [dict(input_shape=(4,)), dict(input_dim=4)])
-def test_sequential_is_built_with_the_shape_on_its_first_layer(first):
-    model = Sequential([layers.Dense(3, **first), layers.Dense(2)])
-    assert model.built and model.input_shape == (None, 4)
-
-
-def test_sequential_is_built_by_its_first_call():
-    model = Sequential([layers.Dense(3), layers.Dense(2)])
-    assert not model.built and model.weights == []
-    assert model(np.ones((5, 4))).shape == (5, 2)
-    assert model.built and model.input_shape == (None, 4)
-    other = Sequential([layers.Dense(3)])
-    other.build((None, 7))
-    assert other.layers[0].kernel.shape == (7, 3)
-
-
-def test_sequential_computes_what_its_layers_compute():
-    model = small_sequential()
-    x = RANDOM.normal(size=(6, 4)).astype("float32")
-    y = x
-    for layer in model.layers:
-        y = layer(y)
-    np.testing.assert_array_equal(model(x), y)
-    np.testing.assert_allclose(model.predict(x, verbose=0), y, rtol=1e-6)
-
-
-def test_sequential_add_and_pop():
-    model = Sequential()
-    model.add(Input((4,)))
-    model.add(layers.Dense(3))
-    assert model.output_shape == (None, 3)
-    last = layers.Dense(2)
-    model.add(last)
-    assert model.output_shape == (None, 2)
-    assert model.pop() is last and model.output_shape == (None, 3)
-    assert model(np.ones((1, 4))).shape == (1, 3)
-    assert len(model.layers[0]._inbound_nodes) == 1
-    with pytest.raises(ValueError, match=r"'flat'"):
-        model.add(layers.Flatten(name="flat"))
-        model.add(layers.Conv2D(1, 1))
-    assert model.layers[-1].name == "flat"
-    with pytest.raises(ValueError, match="name"):
-        model.add(layers.Dense(1, name="flat"))
-    with pytest.raises(ValueError, match="expected layers"):
-        model.add(3)
-    with pytest.raises(ValueError, match="first entry"):
-        model.add(Input((3,)))
 
 
 def test_training_argument_reaches_inner_layers():
@@ -170,54 +110,6 @@ def test_functional_errors():
         model.get_layer("nothing")
 
 
-class TwoPaths(Model):
-    def __init__(self, units=3, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.blocks = [layers.Dense(units), layers.Dense(units)]
-        self.heads = {"a": layers.Dense(1), "b": layers.Dense(2)}
-        self.norm = layers.BatchNormalization()
-
-    def call(self, inputs, training=None):
-        x = inputs
-        for block in self.blocks:
-            x = ops.relu(block(x))
-        x = self.norm(x, training=training)
-        return {name: head(x) for name, head in self.heads.items()}
-
-
-def test_subclassed_model_finds_layers_in_containers():
-    model = TwoPaths()
-    result = model(np.ones((2, 4)))
-    assert result["a"].shape == (2, 1) and result["b"].shape == (2, 2)
-    assert len(model.layers) == 5 and len(model.weights) == 4 * 2 + 4
-    model.blocks.append(layers.Dense(3))
-    assert len(model.layers) == 6
-    model.trainable = False
-    assert model.trainable_weights == [] and all(not layer.trainable for layer in model.layers)
-    model.trainable = True
-    assert len(model.trainable_weights) == 10
-    assert model.get_config()["units"] == 3
-
-
-def test_a_frozen_model_trains_nothing_in_it():
-    dense = layers.Dense(2)
-    model = Sequential([Input((3,)), dense], trainable=False)
-    assert dense.trainable and model.trainable_weights == [] == model.trainable_variables
-    assert len(model.non_trainable_weights) == 2
-    before = model.get_weights()
-    model.compile("adam", "mse")
-    model.fit(np.ones((4, 3)), np.zeros((4, 2)), verbose=0)
-    for a, b in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_build_without_data():
-    model = TwoPaths()
-    model.build((None, 4))
-    assert model.built and len(model.weights) == 12
-
-
 def test_subclass_that_is_functional():
     class Named(Model):
         def __init__(self):
@@ -295,11 +187,6 @@ def test_masks_that_keras_notes_are_left_out():
         for node in layer["inbound_nodes"]:
             node["kwargs"]["mask"] = None
     assert Model.from_config(config).output_shape == (None, 4)
-
-
-def test_configuration_of_an_unbuilt_sequential():
-    twin = Sequential.from_config(Sequential([layers.Dense(3)]).get_config())
-    assert not twin.built and twin(np.ones((2, 5))).shape == (2, 3)
 
 
 def test_random_shapes_of_the_batch():

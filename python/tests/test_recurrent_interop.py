@@ -1,44 +1,19 @@
 """Recurrent layers against real Keras and PyTorch: outputs, states, gradients, masks, files."""
 
-import os
-
 import numpy as np
 import pytest
+from recurrent_peers import RANDOM, keras, randomize, same
 
 import swiftbn
-from swiftbn import ops, saving, tree
+from swiftbn import ops, tree
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-keras = pytest.importorskip("keras")
 torch = pytest.importorskip("torch")
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("eager_keras"), pytest.mark.filterwarnings("ignore")]
-RANDOM = np.random.default_rng(23)
 X = RANDOM.normal(size=(5, 7, 3)).astype("float32")
 MASK = RANDOM.random((5, 7)) < 0.6
 # A sample that begins with steps left out, one of which none counts.
 MASK[0, :3], MASK[1] = False, False
-
-
-def tensors(structure):
-    return tree.map_structure(lambda x: keras.ops.convert_to_numpy(x), list(tree.flatten(structure)))
-
-
-def same(ours, theirs, tolerance=2e-5):
-    ours, theirs = tree.flatten(ours), tensors(theirs)
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        assert a.shape == b.shape
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
-
-
-def randomize(ours, theirs):
-    """The same weights, none of them zero, for both."""
-    assert [w.path for w in ours.weights] == [w.path for w in theirs.weights]
-    assert [tuple(w.shape) for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
-    weights = [RANDOM.normal(0, 0.6, tuple(w.shape)).astype("float32") for w in theirs.weights]
-    for layer in (ours, theirs):
-        layer.set_weights(weights)
 
 
 def pair(make, x=X):
@@ -226,49 +201,6 @@ def test_time_distributed(name):
         mask[1] = True
         same(ours(X, training=True, mask=mask), theirs(X, training=True, mask=mask), 1e-3)
         same(ours.get_weights(), theirs.get_weights(), 1e-4)
-
-
-def build_model(k):
-    ids = k.Input((6,), dtype="int32", name="ids")
-    x = k.layers.Embedding(9, 5, mask_zero=True, name="embedding")(ids)
-    x = k.layers.Bidirectional(k.layers.LSTM(4, return_sequences=True, name="lstm"), name="both")(x)
-    x = k.layers.BatchNormalization(name="bn")(x)
-    x = k.layers.GRU(5, return_sequences=True, reset_after=False, name="gru")(x)
-    x = k.layers.TimeDistributed(k.layers.Dense(4, name="dense"), name="times")(x)
-    cells = k.layers.StackedRNNCells([k.layers.LSTMCell(3, name="c1"), k.layers.GRUCell(4, name="c2")], name="cells")
-    x = k.layers.RNN(cells, name="rnn")(x)
-    return k.Model(ids, k.layers.Dense(2, name="out")(x), name="model")
-
-
-IDS = RANDOM.integers(1, 9, size=(8, 6)).astype("int32")
-for row in range(8):
-    IDS[row, 6 - row % 5 :] = 0
-
-
-def test_models_and_files_go_both_ways(tmp_path):
-    theirs, ours = build_model(keras), build_model(swiftbn)
-    randomize(ours, theirs)
-    for training in (False, True):
-        same(ours(IDS, training=training), theirs(IDS, training=training), 1e-4)
-    expected = ours(IDS)
-    theirs.save(tmp_path / "theirs.keras")
-    ours.save(tmp_path / "ours.keras")
-    same(saving.load_model(tmp_path / "theirs.keras")(IDS), theirs(IDS), 1e-4)
-    same(expected, keras.saving.load_model(tmp_path / "ours.keras")(IDS), 1e-4)
-    ours.save_weights(tmp_path / "ours.weights.h5")
-    other = build_model(keras)
-    other.load_weights(tmp_path / "ours.weights.h5")
-    same(expected, other(IDS), 1e-4)
-
-
-def test_training_as_in_keras():
-    theirs, ours = build_model(keras), build_model(swiftbn)
-    randomize(ours, theirs)
-    y = RANDOM.normal(size=(8, 2)).astype("float32")
-    for model in (ours, theirs):
-        model.compile("sgd", "mse")
-        model.fit(IDS, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
-    same(ours.get_weights(), theirs.get_weights(), 2e-3)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])

@@ -1,49 +1,16 @@
-"""remat and RematScope: the same numbers, in less memory."""
-
-import copy
-import pickle
+"""remat: the same numbers, in less memory."""
 
 import numpy as np
 import pytest
-from training_models import LABELS, RANDOM, X
+from rematerialization_cases import assert_same, trained
+from training_models import LABELS, RANDOM, X, arena, train_step
 
 import swiftbn
-from swiftbn import Input, Model, RematScope, Sequential, layers, ops, optimizers, remat
-
-WIDE = RANDOM.normal(size=(256, 48)).astype("float32")
-
-
-def train_step(model):
-    """The program of the model's training step."""
-    return next(step for key, step in model._programs.items() if key[0] == "train").program
-
-
-def arena(model) -> int:
-    return train_step(model).plans()[0][2]
+from swiftbn import Input, RematScope, Sequential, layers, ops, remat
 
 
 def step_names(model) -> list:
     return [step[0] for step in train_step(model).plans()[0][1]]
-
-
-def trained(make, scope=None, x=WIDE, y=None, loss="mse", epochs=2):
-    """A model made in the scope, trained from the same seed."""
-    swiftbn.utils.set_random_seed(11)
-    if scope is None:
-        model = make()
-    else:
-        with scope:
-            model = make()
-    model.compile(optimizers.SGD(0.05, momentum=0.9), loss)
-    y = x[:, :1] if y is None else y
-    history = model.fit(x, y, batch_size=len(x), epochs=epochs, shuffle=False, verbose=0)
-    return model, history.history
-
-
-def assert_same(a, b):
-    assert a[1] == b[1]
-    for v, w in zip(a[0].variables, b[0].variables, strict=True):
-        np.testing.assert_array_equal(v.numpy(), w.numpy(), err_msg=v.path)
 
 
 class Blocks(layers.Layer):
@@ -78,103 +45,6 @@ def test_blocks_of_a_stack_need_less_memory_and_give_the_same_bits():
     # Nothing is drawn, and no moving statistics are updated, a second time.
     generators = [layer for parts in recomputed[0].layers[0].blocks for layer in parts[2:]]
     assert [int(layer.seed_generator.state.numpy()[1]) for layer in generators] == [2] * 8
-
-
-SCOPES = {
-    "full": dict(),
-    "activations": dict(mode="activations"),
-    "larger_than": dict(mode="larger_than", output_size_threshold=1024),
-    "list_of_layers": dict(mode="list_of_layers", layer_names=["b", "c"]),
-    "none": dict(mode=None),
-}
-
-
-def act(x):
-    """An activation of several operations, each of which keeps something."""
-    return ops.multiply(x, ops.sigmoid(ops.multiply(x, 1.7)))
-
-
-def stack():
-    return Sequential(
-        [
-            Input((48,)),
-            layers.Dense(48, activation=act, name="a"),
-            layers.BatchNormalization(name="b"),
-            layers.Dense(48, activation=act, name="c"),
-            layers.Dropout(0.2, seed=3, name="d"),
-            layers.Dense(1, name="e"),
-        ]
-    )
-
-
-@pytest.mark.parametrize("mode", SCOPES)
-def test_scopes_change_no_number(mode):
-    assert_same(trained(stack), trained(stack, RematScope(**SCOPES[mode])))
-
-
-def test_scopes_save_memory():
-    def deep():
-        mlp = [layers.Dense(48, activation=act, name=f"layer{index}") for index in range(8)]
-        return Sequential([Input((48,)), *mlp, layers.Dense(1)])
-
-    sizes = {
-        name: arena(trained(deep, name and RematScope(**name and scope))[0])
-        for name, scope in {
-            None: {},
-            **SCOPES,
-            "list_of_layers": dict(mode="list_of_layers", layer_names=["layer2", "layer3"]),
-        }.items()
-    }
-    assert sizes["none"] == sizes[None]
-    for mode in ("full", "activations", "larger_than"):
-        assert sizes[mode] < 0.75 * sizes[None], mode
-    assert 0.75 * sizes[None] < sizes["list_of_layers"] < sizes[None]
-
-
-def test_larger_than_counts_elements_of_the_batch():
-    def make():
-        return Sequential([Input((48,)), layers.Dense(48, activation=act), layers.Dense(48), layers.Dense(1)])
-
-    def size(threshold):
-        return arena(trained(make, RematScope("larger_than", threshold))[0])
-
-    assert size(256 * 48) == arena(trained(make)[0]) > size(256 * 48 - 1)
-
-
-def test_the_innermost_scope_counts_when_a_layer_is_made():
-    with RematScope():
-        outer = layers.Dense(2)
-        with RematScope("larger_than", 7):
-            inner = layers.Dense(2)
-        with RematScope(mode=None):
-            none = layers.Dense(2)
-        again = layers.Dense(2)
-    outside = layers.Dense(2)
-    assert [layer._remat_mode and layer._remat_mode.mode for layer in (outer, inner, none, again, outside)] == [
-        *("full", "larger_than", None, "full", None),
-    ]
-    assert inner._remat_mode.output_size_threshold == 7
-    for same in (copy.deepcopy(outer), pickle.loads(pickle.dumps(outer))):
-        assert same._remat_mode == outer._remat_mode
-
-
-def test_a_scope_ends_with_an_error():
-    with pytest.raises(KeyError), RematScope():
-        raise KeyError
-    assert layers.Dense(2)._remat_mode is None
-
-
-def test_a_model_and_its_layers_in_a_scope():
-    """The model is a layer too: regions in regions."""
-
-    def make():
-        inputs = Input((48,))
-        x = layers.Dense(48, activation="silu")(inputs)
-        x = ops.tanh(layers.BatchNormalization()(x) * 2.0)
-        inner = Sequential([layers.Dense(48, activation="gelu"), layers.GaussianNoise(0.1, seed=2)])
-        return Model(inputs, layers.Dense(1)(inner(x)))
-
-    assert_same(trained(make), trained(make, RematScope()))
 
 
 @pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])

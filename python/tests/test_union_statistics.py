@@ -5,58 +5,18 @@ import threading
 
 import numpy as np
 import pytest
-from training_models import LABELS, RANDOM, X, two_outputs
+from training_models import LABELS, RANDOM, X
+from union_cases import WEIGHTS, assert_as_one_batch, network, trained, union
 
 import swiftbn
-from swiftbn import Input, Model, Sequential, layers, losses, ops, optimizers
+from swiftbn import Input, Sequential, layers, losses, ops
 
 IMAGES = RANDOM.normal(3, 2, size=(50, 8, 8, 3)).astype("float32")
-WEIGHTS = RANDOM.uniform(0.5, 2, size=50).astype("float32")
-
-
-def trained(make, division, x=X, y=LABELS, loss="sparse_categorical_crossentropy", rate=0.1, **arguments):
-    swiftbn.utils.set_random_seed(8)
-    model = make()
-    model.compile(optimizers.SGD(rate, momentum=0.9), loss, metrics=arguments.pop("metrics", None))
-    arguments = {"batch_size": 16, "epochs": 2, "verbose": 0, **arguments}
-    return model, model.fit(x, y, **arguments, **division).history
 
 
 def arena(model) -> int:
     step = next(step for key, step in model._programs.items() if key[0] == "train")
     return step.program.plans()[0][2]
-
-
-def union(parts) -> dict:
-    return dict(accumulate=parts, accumulate_statistics="union")
-
-
-def assert_as_one_batch(make, parts=3, tolerance=1e-4, **arguments):
-    """Weights, moving statistics and logs of parts are those of whole batches."""
-    (whole, logs), (divided, divided_logs) = (trained(make, division, **arguments) for division in ({}, union(parts)))
-    assert set(logs) == set(divided_logs)
-    for name, values in logs.items():
-        np.testing.assert_allclose(divided_logs[name], values, rtol=tolerance, err_msg=name)
-    for a, b in zip(whole.weights, divided.weights, strict=True):
-        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=10 * tolerance, atol=tolerance, err_msg=a.path)
-    return whole, divided
-
-
-def network(**arguments):
-    def make():
-        return Sequential(
-            [
-                Input((4,)),
-                layers.Dense(8, kernel_regularizer="l2"),
-                layers.BatchNormalization(momentum=0.6, **arguments),
-                layers.Activation("tanh"),
-                layers.Dense(6, activation="tanh"),
-                layers.BatchNormalization(momentum=0.6, **arguments),
-                layers.Dense(3, activation="softmax"),
-            ]
-        )
-
-    return make
 
 
 @pytest.mark.parametrize("parts", [2, 3, 5, 16, 100])
@@ -158,130 +118,6 @@ def test_certain_outputs(last):
     y = np.eye(3, dtype="float32")[LABELS]
     loss = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy", "linear": "mse"}[last]
     assert_as_one_batch(make, y=y, loss=loss)
-
-
-def test_several_inputs_and_outputs():
-    def make():
-        a, b = Input((4,), name="a"), Input((2,), name="b")
-        x = layers.Concatenate()([layers.BatchNormalization()(a), layers.BatchNormalization()(b)])
-        value = layers.Dense(1, name="value")(layers.BatchNormalization()(x))
-        return Model({"a": a, "b": b}, {"value": value, "kind": layers.Dense(3, activation="softmax", name="kind")(x)})
-
-    assert_as_one_batch(
-        make,
-        x={"a": X, "b": X[:, :2]},
-        y={"value": X[:, 3:], "kind": LABELS},
-        loss={"value": "mse", "kind": "sparse_categorical_crossentropy"},
-        sample_weight={"value": WEIGHTS, "kind": WEIGHTS[::-1].copy()},
-    )
-
-
-def test_without_batch_normalization():
-    kinds = ["mse", "sparse_categorical_crossentropy"]
-    assert_as_one_batch(two_outputs, x=[X, X[:, :2]], y=[X[:, 3:], LABELS], loss=kinds)
-
-
-class Residual(layers.Layer):
-    """Custom code around shared normalizations, which are called twice, one of them with a mask."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.dense = layers.Dense(4, activation="tanh")
-        self.norm = layers.BatchNormalization(momentum=0.5)
-
-    def call(self, x, training=None):
-        y = self.norm(self.dense(x), training=training)
-        self.add_loss(0.1 * ops.mean(ops.square(y)))
-        self.add_loss(0.01 * ops.sum(ops.abs(x), axis=-1))
-        y = self.norm(self.dense(y), training=training, mask=ops.greater(x[:, 0], -0.5))
-        return x + y
-
-
-def test_custom_layers_shared_normalizations_masks_and_losses():
-    def make():
-        outputs = [layers.Dense(3, activation="softmax", activity_regularizer="l2")]
-        first = layers.Dense(4, activity_regularizer="l1")
-        return Sequential([Input((4,)), first, Residual(), layers.BatchNormalization(), *outputs])
-
-    assert_as_one_batch(make)
-
-
-class Subclassed(Model):
-    def __init__(self):
-        super().__init__()
-        self.inner = Sequential([layers.Dense(5), layers.BatchNormalization()])
-        self.head = layers.Dense(3, activation="softmax")
-
-    def call(self, x, training=None):
-        return self.head(ops.tanh(self.inner(x, training=training)))
-
-
-def test_subclassed_models():
-    assert_as_one_batch(Subclassed)
-
-
-def test_spectral_normalization_iterates_once():
-    def make():
-        dense = layers.SpectralNormalization(layers.Dense(4))
-        return Sequential([Input((4,)), dense, layers.BatchNormalization(), layers.Dense(3, activation="softmax")])
-
-    assert_as_one_batch(make)
-
-
-def test_recomputed_layers():
-    def make():
-        with swiftbn.RematScope():
-            return network()()
-
-    assert_as_one_batch(make)
-    class_ = type("Wrapped", (Residual,), {"call": swiftbn.remat(Residual.call)})
-    assert_as_one_batch(lambda: Sequential([Input((4,)), class_(), layers.Dense(3, activation="softmax")]))
-
-
-def test_dropout_draws_for_each_part():
-    class Seen(layers.Layer):
-        def __init__(self):
-            super().__init__()
-            self.norm = layers.BatchNormalization(momentum=0.0, center=False, scale=False)
-            self.dropout = layers.Dropout(0.5, seed=3)
-
-        def call(self, x, training=None):
-            return self.norm(self.dropout(x), training=training)
-
-    ones = np.ones((40, 1000), "float32")
-    model, _ = trained(
-        lambda: Sequential([Input((1000,)), Seen()]), union(2), x=ones, y=ones, loss="mse", batch_size=40, epochs=1
-    )
-    # Were both halves to draw the same, each mean of 40 would be one of 20.
-    mean = model.layers[0].norm.moving_mean.numpy()
-    counts = np.round(mean * 40 / 2)
-    np.testing.assert_allclose(mean, counts / 20, rtol=1e-5)
-    assert np.any(counts % 2 == 1)
-    assert int(model.layers[0].dropout.seed_generator.state.numpy()[1]) == 2
-
-
-def test_generators_of_batches_of_several_sizes():
-    def batches():
-        for begin, end in [(0, 16), (16, 21), (21, 50)]:
-            yield X[begin:end], LABELS[begin:end]
-
-    runs = []
-    for division in ({}, union(4)):
-        swiftbn.utils.set_random_seed(4)
-        model = network()()
-        model.compile("adam", "sparse_categorical_crossentropy")
-        model.fit(batches(), verbose=0, **division)
-        runs.append(model.get_weights())
-    for a, b in zip(*runs, strict=True):
-        np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-4)
-
-
-def test_half_precision():
-    def make():
-        parts = [layers.Dense(8, dtype="mixed_float16"), layers.BatchNormalization(dtype="mixed_float16")]
-        return Sequential([Input((4,)), *parts, layers.Dense(3, activation="softmax", dtype="mixed_float16")])
-
-    assert_as_one_batch(make, tolerance=1e-2)
 
 
 def test_memory_lies_between_parts_and_the_batch():

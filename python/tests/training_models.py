@@ -31,3 +31,12 @@ def two_outputs():
 
 INPUTS = [X, X[:, :2]]
 TARGETS = [X[:, 3:], LABELS]
+
+
+def train_step(model):
+    """The program of the model's training step."""
+    return next(step for key, step in model._programs.items() if key[0] == "train").program
+
+
+def arena(model) -> int:
+    return train_step(model).plans()[0][2]
