@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from batch_normalization_cases import MASKS, RANDOM, X, make, normalized, state
+from batch_normalization_cases import EPSILON, MASKS, RANDOM, X, make, normalized, state
 
 import swiftbn
 from swiftbn import Sequential, layers
@@ -122,3 +122,23 @@ def test_empty_batches_change_nothing():
         layer(X[:0], training=True)
     for old, new in zip(before, state(layer), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("options", [{}, {"renorm": True}, {"axis": 1}, {"axis": (1, 2)}], ids=str)
+def test_masks_of_values_far_from_zero(options):
+    """A mean rounded to float32 would be off by 0.03 standard deviations."""
+    x = (1e6 + RANDOM.normal(size=(200, 4, 3))).astype("float32")
+    mask = RANDOM.random((200, 4, 3)) < 0.7
+    layer = layers.BatchNormalization(momentum=0.0, **options)
+    layer.build(x.shape)
+    axis = options.get("axis", 2)
+    others = tuple(a for a in range(3) if a not in (axis if isinstance(axis, tuple) else (axis,)))
+    values = np.where(mask, x.astype("float64"), np.nan)
+    mean, variance = np.nanmean(values, others, keepdims=True), np.nanvar(values, others, keepdims=True)
+    expected = (x - mean) / np.sqrt(variance + EPSILON)
+    if layer.renorm:
+        layer.renorm_mean.assign(np.full(3, 1e6 + 1))
+        layer.renorm_stddev.assign(np.full(3, 2.0))
+        expected = (x.astype("float64") - (1e6 + 1)) / 2
+    np.testing.assert_allclose(layer(x, training=True, mask=mask), expected, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(layer.moving_mean, mean.squeeze(others), rtol=1e-6)

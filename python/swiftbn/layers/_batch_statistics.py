@@ -11,9 +11,8 @@ from swiftbn.ops._dispatch import dtype_of
 
 def values_per_channel(x, axis: int, axes=None):
     """How many elements share one mean, a scalar of x's dtype; the batch may be unknown until a run."""
-    rank = len(x.shape)
-    axes = [a for a in range(rank) if a != axis % rank] if axes is None else axes
-    return native("extent_product", x, axes=tuple(axes), dtype=dtype_of(x))[0]
+    axes = _other_axes(x, axis) if axes is None else axes
+    return native("extent_product", x, axes=axes, dtype=dtype_of(x))[0]
 
 
 def merged(x, axes: tuple):
@@ -47,14 +46,13 @@ def mask_like(layer, mask, x, axis: int):
         ValueError: a mask with more axes than x.
     """
     rank = len(x.shape)
-    others = [a for a in range(rank) if a != axis % rank]
     if len(mask.shape) > rank:
         raise ValueError(
             f"BatchNormalization '{layer.name}': expected a mask of rank {rank - 1} or less, without the channel axis, "
             f"or {rank}. Received: mask of shape {tuple(mask.shape)} for inputs of shape {tuple(x.shape)}"
         )
     if len(mask.shape) < rank:
-        missing = others[len(mask.shape) :]
+        missing = _other_axes(x, axis)[len(mask.shape) :]
         for a in range(rank):
             if a == axis % rank or a in missing:
                 mask = ops.expand_dims(mask, a)
@@ -66,15 +64,30 @@ def masked_moments(x, mask, axis: int):
 
     Two passes, so that a large mean costs nothing; elements outside the mask may be NaN.
     """
-    rank = len(x.shape)
-    axes = tuple(a for a in range(rank) if a != axis % rank)
-    zero = ops.zeros_like(x)
+    axes, zero = _other_axes(x, axis), ops.zeros_like(x)
     count = ops.sum(ops.cast(mask, dtype_of(x)), axes, keepdims=True)
     divisor = ops.maximum(count, 1.0)
     mean = ops.sum(ops.where(mask, x, zero), axes, keepdims=True) / divisor
     deviation = ops.where(mask, x - mean, zero)
     variance = ops.sum(ops.square(deviation), axes, keepdims=True) / divisor
     return tuple(ops.reshape(value, (-1,)) for value in (mean, variance, count))
+
+
+def centered(x, mask, axis: int):
+    """(x less its mean where the mask is true, that mean (C,)); what rounding left of the mean is in the first.
+
+    The mean is a constant for gradients: what is normalized does not depend on it.
+    """
+    axes = _other_axes(x, axis)
+    count = ops.sum(ops.cast(mask, dtype_of(x)), axes, keepdims=True)
+    mean = ops.sum(ops.where(mask, x, ops.zeros_like(x)), axes, keepdims=True) / ops.maximum(count, 1.0)
+    mean = ops.stop_gradient(mean)
+    return x - mean, ops.reshape(mean, (-1,))
+
+
+def _other_axes(x, axis: int) -> tuple:
+    rank = len(x.shape)
+    return tuple(a for a in range(rank) if a != axis % rank)
 
 
 def mean_over_groups(x, values, size: int, axis: int, unbiased: bool):

@@ -40,9 +40,15 @@ def build(layer, shape: tuple) -> None:
         setattr(layer, name, layer.add_weight(shape=shape, initializer=initializer, trainable=False, name=name))
 
 
-def corrected(layer, mean, variance, gamma, beta) -> tuple:
-    """γ and β with r and d worked in: x̂·(r·γ) + (d·γ + β)."""
+def corrected(layer, mean, variance, gamma, beta, shift=None) -> tuple:
+    """γ and β with r and d worked in: x̂·(r·γ) + (d·γ + β).
+
+    Args:
+        shift: what was taken from the values before their mean was.
+    """
     running_mean = ops.reshape(layer.renorm_mean, (-1,))
+    if shift is not None:
+        running_mean = running_mean - shift
     running = ops.maximum(ops.reshape(layer.renorm_stddev, (-1,)), layer.epsilon**0.5)
     r = ops.sqrt(variance + layer.epsilon) / running
     d = (mean - running_mean) / running

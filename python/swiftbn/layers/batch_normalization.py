@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from swiftbn import initializers, ops
 from swiftbn._checks import number, one_of, positive_integer
 from swiftbn.dtypes import is_float_dtype
@@ -11,8 +9,8 @@ from swiftbn.layers import _batch_statistics as statistics
 from swiftbn.layers import _moving_statistics
 from swiftbn.layers import _renormalization as renormalization
 from swiftbn.layers._arguments import channel_axis, known_channels
+from swiftbn.layers._by_batch import by_batch
 from swiftbn.layers._normalization import AffineNormalization
-from swiftbn.layers._union_statistics import by_samples, pooled
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.micro_batches import current_part
 from swiftbn.ops._dispatch import call as native
@@ -213,7 +211,7 @@ class BatchNormalization(AffineNormalization):
 
         if not training:
             return by_moving()
-        y, mean, variance, count = self._by_batch(x, axis, mask, parameters, attributes)
+        y, mean, variance, count = by_batch(self, x, axis, mask, parameters, attributes)
         if self.normalize_with == "moving":
             y = by_moving()
         keep = None
@@ -236,56 +234,6 @@ class BatchNormalization(AffineNormalization):
         if part is None or part.is_first:
             _moving_statistics.update(self, mean, variance, keep)
         return y
-
-    def _by_batch(self, x, axis, mask, parameters, attributes):
-        """(y, mean, variance as the moving one takes it, values per channel) by the statistics of the batch."""
-        if self.virtual_batch_size is not None:
-            if mask is not None:
-                raise ValueError(f"BatchNormalization '{self.name}': virtual_batch_size does not go with a mask")
-            return self._by_groups(x, axis, parameters, attributes)
-        part = current_part()
-        if mask is None and not self.renorm and part is None:
-            y, mean, variance, _ = native("batch_norm", x, *parameters, **attributes)
-            count = statistics.values_per_channel(x, axis)
-        else:
-            if mask is not None:
-                own = statistics.masked_moments(x, statistics.mask_like(self, mask, x, axis), axis)
-            else:
-                own = (*native("moments", x, axis=axis), statistics.values_per_channel(x, axis))
-
-            def combine(parts):
-                mean, variance, count = pooled(parts) if len(parts) > 1 else parts[0]
-                gamma, beta = (parameters + [None])[:2] if self.scale else (None, (parameters + [None])[0])
-                if self.renorm:
-                    gamma, beta = renormalization.corrected(self, mean, variance, gamma, beta)
-                return mean, variance, count, gamma, beta
-
-            mean, variance, count, gamma, beta = combine([own]) if part is None else part.meet(self, own, combine)
-            y = ops.batch_normalization(x, mean, variance, axis, offset=beta, scale=gamma, epsilon=self.epsilon)
-        if self.unbiased_variance:
-            variance = variance * (count / ops.maximum(count - 1.0, 1.0))
-        return y, mean, variance, count
-
-    def _by_groups(self, x, axis, parameters, attributes):
-        """As `_by_batch`, with groups of `virtual_batch_size` samples normalized on their own."""
-        size, part = self.virtual_batch_size, current_part()
-        if part is not None and not part.is_last and x.shape[0] % size:
-            raise ValueError(
-                f"BatchNormalization '{self.name}': expected micro-batches of a multiple of virtual_batch_size={size} "
-                f"samples with accumulate_statistics='union'. Received: micro-batches of {x.shape[0]}"
-            )
-        y, means, variances, _ = native("batch_norm", x, *parameters, **attributes, group_size=size)
-        mean = statistics.mean_over_groups(x, means, size, axis, unbiased=False)
-        variance = statistics.mean_over_groups(x, variances, size, axis, unbiased=self.unbiased_variance)
-        least = ops.minimum(statistics.values_per_channel(x, axis), statistics.smallest_group(x, size, axis))
-        if part is None:
-            return y, mean, variance, least
-
-        def combine(parts):
-            mean, variance = (by_samples([(p[column], p[3]) for p in parts]) for column in (0, 1))
-            return mean, variance, functools.reduce(ops.minimum, (p[2] for p in parts))
-
-        return y, *part.meet(self, (mean, variance, least, part.share), combine)
 
     def reset_moving_statistics(self) -> None:
         """Moving statistics, and what belongs to them, as after `build`.
