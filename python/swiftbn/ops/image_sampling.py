@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 
 from swiftbn._checks import number, one_of
-from swiftbn.config import standardize_data_format
 from swiftbn.dtypes import is_float_dtype
 from swiftbn.operation import operation
 from swiftbn.ops._dispatch import dtype_of, normalize_axes, promote, resolve, to_dtype, to_float
+from swiftbn.ops._homography import homography
 from swiftbn.ops.elementwise import (
     abs as absolute,
 )
@@ -30,14 +30,14 @@ from swiftbn.ops.elementwise import (
     where,
 )
 from swiftbn.ops.elementwise import round as rounded
-from swiftbn.ops.image import FILL_MODES, _inside, _spatial_axes, affine_transform, sample
-from swiftbn.ops.image_windows import gaussian, smoothed
+from swiftbn.ops.image import FILL_MODES, _inside, affine_transform, sample
+from swiftbn.ops.image_windows import gaussian, on_batch, smoothed
 from swiftbn.ops.indexing import getitem
 from swiftbn.ops.linear import tensordot
 from swiftbn.ops.reduction import max as reduce_max
 from swiftbn.ops.reduction import min as reduce_min
 from swiftbn.ops.reduction import sum as reduce_sum
-from swiftbn.ops.shaping import expand_dims, moveaxis, reshape, squeeze, stack, take
+from swiftbn.ops.shaping import expand_dims, moveaxis, reshape, take
 
 _METHODS = {
     **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), "linear"),
@@ -131,43 +131,6 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
     return affine_transform(images, homography(start, end), interpolation, "constant", fill_value, data_format)
 
 
-def homography(start, end):
-    """The rows [a0, a1, a2, b0, b1, b2, c0, c1] that take four end points (…, 4, 2) to the start points.
-
-    A projective map takes the unit points and (1, 1, 1) to four points by the matrix [λ₁p₁ λ₂p₂ λ₃p₃] with
-    λ = [p₁ p₂ p₃]⁻¹p₄; the one looked for is that of the start points times the inverse of that of the end points.
-    """
-    dtype = dtype_of(start)
-    matrices = [_of_unit_points(to_dtype(points, "float64")) for points in (start, end)]
-    inverse = _adjugate(matrices[1])
-    product = [[_dot(row, [inverse[k][j] for k in range(3)]) for j in range(3)] for row in matrices[0]]
-    entries = [divide(product[i][j], product[2][2]) for i in range(3) for j in range(3)][:8]
-    return to_dtype(stack(entries, axis=-1), dtype)
-
-
-def _of_unit_points(points) -> list:
-    """3×3 matrix as rows of tensors (…)."""
-    xs, ys = ([getitem(points, (..., i, axis)) for i in range(4)] for axis in (0, 1))
-    matrix = [xs[:3], ys[:3], [1.0, 1.0, 1.0]]
-    scales = [_dot(row, [xs[3], ys[3], 1.0]) for row in _adjugate(matrix)]
-    return [[multiply(entry, scale) for entry, scale in zip(row, scales, strict=True)] for row in matrix]
-
-
-def _dot(a: list, b: list):
-    first, second, third = (multiply(x, y) for x, y in zip(a, b, strict=True))
-    return add(add(first, second), third)
-
-
-def _adjugate(m: list) -> list:
-    """The inverse but for a factor."""
-
-    def minor(i, j):
-        (a, b), (c, d) = ([m[row % 3][column % 3] for column in (j + 1, j + 2)] for row in (i + 1, i + 2))
-        return subtract(multiply(a, d), multiply(b, c))
-
-    return [[minor(j, i) for j in range(3)] for i in range(3)]
-
-
 @operation
 def elastic_transform(
     images,
@@ -198,24 +161,18 @@ def elastic_transform(
     one_of(name, "interpolation", interpolation, ("bilinear", "nearest"))
     one_of(name, "fill_mode", fill_mode, FILL_MODES)
     sigma = number(name, "sigma", sigma, lambda v: v > 0, "a number > 0")
-    images = resolve(images)
-    _spatial_axes(name, images, data_format)
-    single = len(images.shape) == 3
-    last = standardize_data_format(data_format) == "channels_last"
-    x = expand_dims(images, 0) if single else images
-    x = x if last else moveaxis(x, 1, 3)
-    dtype = dtype_of(x)
-    working = dtype if dtype in ("float32", "float64") else "float32"
-    x = to_dtype(x, working)
-    count, height, width, _ = x.shape
-    spread = np.asarray(sigma, working)
-    field = displacements((count, height, width), alpha, spread, int(3 * sigma), working, seed)
-    rows = add(np.arange(height, dtype=working)[None, :, None], getitem(field, (..., 0)))
-    columns = add(np.arange(width, dtype=working)[None, None, :], getitem(field, (..., 1)))
-    y = sample(x, rows, columns, interpolation, fill_mode, fill_value)
-    y = to_dtype(y if is_float_dtype(dtype) else rounded(y), dtype)
-    y = y if last else moveaxis(y, 3, 1)
-    return squeeze(y, 0) if single else y
+
+    def moved(x):
+        working = "float64" if dtype_of(x) == "float64" else "float32"
+        count, height, width, _ = x.shape
+        spread = np.asarray(sigma, working)
+        field = displacements((count, height, width), alpha, spread, int(3 * sigma), working, seed)
+        rows = add(np.arange(height, dtype=working)[None, :, None], getitem(field, (..., 0)))
+        columns = add(np.arange(width, dtype=working)[None, None, :], getitem(field, (..., 1)))
+        y = sample(to_dtype(x, working), rows, columns, interpolation, fill_mode, fill_value)
+        return to_dtype(y, dtype_of(x))
+
+    return on_batch(name, images, data_format, moved)
 
 
 def displacements(shape: tuple, alpha, sigma, reach: int, dtype: str, seed):

@@ -151,7 +151,7 @@ def _extract(name: str, axes: int, x, size, strides, dilation_rate, padding, dat
     return y if last else moveaxis(y, rank - 1, first)
 
 
-def _on_batch(name: str, images, data_format, function):
+def on_batch(name: str, images, data_format, function):
     """A function of float images (N, H, W, C), applied to images of any layout; integers are rounded."""
     images = resolve(images)
     _spatial_axes(name, images, data_format)
@@ -191,7 +191,7 @@ def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None
         along_width, along_height = (gaussian(n, getitem(spread, i)) for i, n in enumerate((width, height)))
         return smoothed(x, along_height, along_width, "same")
 
-    return _on_batch("gaussian_blur", images, data_format, blurred)
+    return on_batch("gaussian_blur", images, data_format, blurred)
 
 
 def gaussian(size: int, sigma):
