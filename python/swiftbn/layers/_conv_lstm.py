@@ -6,7 +6,7 @@ from swiftbn import ops
 from swiftbn._checks import integers, padding_mode, positive_integer
 from swiftbn.config import standardize_data_format
 from swiftbn.layers._arguments import known_channels
-from swiftbn.layers._native_rnn import of_cell
+from swiftbn.layers._native_rnn import OfCell, of_cell
 from swiftbn.layers.input_spec import InputSpec
 from swiftbn.layers.layer import Layer
 from swiftbn.layers.lstm import LSTMCell
@@ -53,28 +53,9 @@ class ConvLSTMCell(LSTMCell):
                 f"Received: images of shape {tuple(input_shape)}"
             )
         self._image_shape = tuple(input_shape[1:])
-        self.kernel = self.add_weight(
-            shape=(*self.kernel_size, channels, 4 * self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.recurrent_kernel = self.add_weight(
-            shape=(*self.kernel_size, self.filters, 4 * self.filters),
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-            name="recurrent_kernel",
-        )
-        if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(4 * self.filters,),
-                initializer=self._first_bias(),
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        width = 4 * self.filters
+        shapes = ((*self.kernel_size, channels, width), (*self.kernel_size, self.filters, width))
+        self._add_weights(*shapes, bias_shape=(width,))
 
     def state_shape(self, image_shape) -> tuple:
         """(N, …) of the states for images of a shape."""
@@ -138,7 +119,7 @@ class ConvLSTMCell(LSTMCell):
         }
 
 
-class ConvLSTM(RNN):
+class ConvLSTM(OfCell, RNN):
     """A recurrent layer of images over `_rank` axes."""
 
     _rank = 0
@@ -149,21 +130,8 @@ class ConvLSTM(RNN):
     padding = of_cell("padding")
     data_format = of_cell("data_format")
     dilation_rate = of_cell("dilation_rate")
-    activation = of_cell("activation")
     recurrent_activation = of_cell("recurrent_activation")
-    use_bias = of_cell("use_bias")
-    kernel_initializer = of_cell("kernel_initializer")
-    recurrent_initializer = of_cell("recurrent_initializer")
-    bias_initializer = of_cell("bias_initializer")
     unit_forget_bias = of_cell("unit_forget_bias")
-    kernel_regularizer = of_cell("kernel_regularizer")
-    recurrent_regularizer = of_cell("recurrent_regularizer")
-    bias_regularizer = of_cell("bias_regularizer")
-    kernel_constraint = of_cell("kernel_constraint")
-    recurrent_constraint = of_cell("recurrent_constraint")
-    bias_constraint = of_cell("bias_constraint")
-    dropout = of_cell("dropout")
-    recurrent_dropout = of_cell("recurrent_dropout")
 
     def __init__(
         self,

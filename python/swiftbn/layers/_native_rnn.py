@@ -18,12 +18,9 @@ def of_cell(name: str) -> property:
     return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
 
 
-class NativeRNN(RNN):
-    """A recurrent layer whose cell is known to the native core; subclasses name the operation."""
+class OfCell:
+    """The arguments that all recurrent layers take for their cells."""
 
-    _operation = ""
-
-    units = of_cell("units")
     activation = of_cell("activation")
     use_bias = of_cell("use_bias")
     kernel_initializer = of_cell("kernel_initializer")
@@ -37,6 +34,14 @@ class NativeRNN(RNN):
     bias_constraint = of_cell("bias_constraint")
     dropout = of_cell("dropout")
     recurrent_dropout = of_cell("recurrent_dropout")
+
+
+class NativeRNN(OfCell, RNN):
+    """A recurrent layer whose cell is known to the native core; subclasses name the operation."""
+
+    _operation = ""
+
+    units = of_cell("units")
 
     def __init__(self, cell, **kwargs):
         super().__init__(cell, **kwargs)

@@ -76,15 +76,18 @@ class RecurrentCell(Layer):
 
     def build(self, input_shape):
         depth, width = known_channels(self, input_shape, -1), self._blocks * self.units
+        self._add_weights((depth, width), (self.units, width), self._bias_shape())
+
+    def _add_weights(self, kernel_shape: tuple, recurrent_shape: tuple, bias_shape: tuple) -> None:
         self.kernel = self.add_weight(
-            shape=(depth, width),
+            shape=kernel_shape,
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
             name="kernel",
         )
         self.recurrent_kernel = self.add_weight(
-            shape=(self.units, width),
+            shape=recurrent_shape,
             initializer=self.recurrent_initializer,
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
@@ -92,7 +95,7 @@ class RecurrentCell(Layer):
         )
         if self.use_bias:
             self.bias = self.add_weight(
-                shape=self._bias_shape(),
+                shape=bias_shape,
                 initializer=self._first_bias(),
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import collections
 
+from swiftbn import tree
 from swiftbn.operation import Node
+from swiftbn.tensor import KerasTensor
 
 
 def history_node(tensor) -> Node | None:
@@ -44,6 +46,29 @@ def sort_nodes(inputs: list, outputs: list) -> list[Node]:
             stack.append((tensor, True))
             stack.extend((x, False) for x in reversed(node.inputs))
     return order
+
+
+def follow(nodes: list[Node], values: dict, call):
+    """Carries out calls with other values than the symbolic tensors that they were made with.
+
+    Args:
+        nodes: the calls, in an order of `sort_nodes`.
+        values: the new values of the inputs by the ids of the tensors; those of the calls' outputs are added.
+        call: takes a node, and the new arguments and keyword arguments.
+
+    Returns:
+        A function that puts the values in the place of the tensors in a structure.
+    """
+
+    def replaced(structure):
+        return tree.map_structure(lambda x: values[id(x)] if isinstance(x, KerasTensor) else x, structure)
+
+    for node in nodes:
+        if node.is_input or all(id(output) in values for output in node.outputs):
+            continue
+        outputs = tree.flatten(call(node, *replaced((node.args, node.kwargs))))
+        values.update((id(x), value) for x, value in zip(node.outputs, outputs, strict=False))
+    return replaced
 
 
 def sort_operations(inputs: list, outputs: list, nodes: list[Node]) -> list:

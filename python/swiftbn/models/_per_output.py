@@ -15,12 +15,7 @@ def per_output(argument: str, value, outputs, names: list, share: bool) -> list:
         return _along(argument, value, outputs)
     count = len(names)
     if isinstance(value, dict):
-        unknown = [key for key in value if key not in names]
-        if unknown:
-            raise ValueError(
-                f"compile: expected {argument} to be given for the outputs {', '.join(names)}. "
-                f"Received: {', '.join(map(str, unknown))}"
-            )
+        _check_names(argument, value, names)
         return [value.get(name) for name in names]
     if isinstance(value, (list, tuple)):
         if len(value) != count:
@@ -44,12 +39,7 @@ def metric_groups(metrics, outputs, names: list) -> list:
     if _is_deep(outputs):
         return [group(value) for value in _along("metrics", metrics, outputs)]
     if isinstance(metrics, dict):
-        unknown = [key for key in metrics if key not in names]
-        if unknown:
-            raise ValueError(
-                f"compile: expected metrics for the outputs {', '.join(names)}. "
-                f"Received: {', '.join(map(str, unknown))}"
-            )
+        _check_names("metrics", metrics, names)
         return [group(metrics.get(name)) for name in names]
     if len(names) == 1:
         flat = group(metrics)
@@ -93,17 +83,21 @@ def _is_deep(outputs) -> bool:
     return any(tree.is_nested(part) for part in parts)
 
 
+def _check_names(argument: str, given: dict, outputs) -> None:
+    unknown = [str(key) for key in given if key not in outputs]
+    if unknown:
+        raise ValueError(
+            f"compile: expected {argument} to be given for the outputs {', '.join(map(str, outputs))}. "
+            f"Received: {', '.join(unknown)}"
+        )
+
+
 def _along(argument: str, value, outputs) -> list:
     """Values nested as the outputs, flat; one that is not nested stands for all outputs at its place."""
     if not tree.is_nested(outputs):
         return [value]
     if isinstance(outputs, dict) and isinstance(value, dict):
-        unknown = [str(key) for key in value if key not in outputs]
-        if unknown:
-            raise ValueError(
-                f"compile: expected {argument} to be given for {', '.join(map(str, outputs))}. "
-                f"Received: {', '.join(unknown)}"
-            )
+        _check_names(argument, value, outputs)
         return [v for key in tree.keys(outputs) for v in _along(argument, value.get(key), outputs[key])]
     if isinstance(outputs, (list, tuple)) and isinstance(value, (list, tuple)) and len(value) == len(outputs):
         return [v for part, output in zip(value, outputs, strict=True) for v in _along(argument, part, output)]

@@ -7,6 +7,7 @@ import json
 from swiftbn import tree
 from swiftbn.layers.input_layer import Input, InputLayer
 from swiftbn.layers.layer import Layer
+from swiftbn.models._graph import follow
 from swiftbn.models.functional import Functional, has_functional_constructor
 from swiftbn.models.model import Model
 from swiftbn.models.sequential import Sequential
@@ -128,21 +129,16 @@ class _Cloner:
             inputs = _checked_inputs(model, input_tensors)
         values = {id(x): new for x, new in zip(model.inputs, tree.flatten(inputs), strict=True)}
 
-        def replace(x):
-            return values[id(x)] if isinstance(x, KerasTensor) else x
-
-        for node in model._nodes:
-            if node.is_input or all(id(output) in values for output in node.outputs):
-                continue
-            args, kwargs = tree.map_structure(replace, (node.args, node.kwargs))
+        def call(node, args, kwargs):
             outputs = tree.flatten(self.call_function(self.layer(node.operation), *args, **kwargs))
             if len(outputs) != len(node.outputs):
                 raise ValueError(
                     f"clone_model: expected the call of '{node.operation.name}' to return {len(node.outputs)} "
                     f"tensor(s). Received: {len(outputs)}"
                 )
-            values.update((id(x), value) for x, value in zip(node.outputs, outputs, strict=True))
-        outputs = tree.map_structure(replace, model.output)
+            return outputs
+
+        outputs = follow(model._nodes, values, call)(model.output)
         kind = type(model) if has_functional_constructor(type(model)) else Functional
         return _compiled_as(model, kind(inputs, outputs, name=model.name))
 

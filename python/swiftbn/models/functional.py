@@ -5,7 +5,7 @@ from __future__ import annotations
 from swiftbn import ops, tree
 from swiftbn.layers.layer import Layer
 from swiftbn.masking import get_keras_mask, with_mask
-from swiftbn.models._graph import check_names, sort_nodes, sort_operations
+from swiftbn.models._graph import check_names, follow, sort_nodes, sort_operations
 from swiftbn.models.model import Model
 from swiftbn.operation import Operation
 from swiftbn.ops._dispatch import to_dtype
@@ -101,16 +101,8 @@ class Functional(Model):
             given = [with_mask(x, m) for x, m in zip(given, self._flat_masks(mask), strict=True)]
         values = {id(x): v for x, v in zip(self.inputs, given, strict=True)}
 
-        def replace(x):
-            return values[id(x)] if isinstance(x, KerasTensor) else x
-
-        for node in self._nodes:
-            if node.is_input or all(id(output) in values for output in node.outputs):
-                continue
-            args, kwargs = tree.map_structure(replace, (node.args, node.kwargs))
-            outputs = tree.flatten(node.operation(*args, **kwargs))
-            values.update((id(x), value) for x, value in zip(node.outputs, outputs, strict=False))
-        outputs = tree.map_structure(replace, self._outputs_struct)
+        replaced = follow(self._nodes, values, lambda node, args, kwargs: node.operation(*args, **kwargs))
+        outputs = replaced(self._outputs_struct)
         # As in Keras, a list of one output is that output.
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import os
 from pathlib import Path
 
@@ -135,9 +136,7 @@ class VocabularyLayer(HostLayer):
             keys = self._keys(data)
             self.update_state(keys[:, None] if keys.ndim == 1 else keys)
         else:
-            for step, batch in enumerate(data):
-                if steps is not None and step >= steps:
-                    break
+            for batch in itertools.islice(data, steps):
                 self.update_state(batch)
         self.finalize_state()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from swiftbn import ops
@@ -138,9 +140,7 @@ class Discretization(Layer):
         if self.num_bins is None:
             raise ValueError(f"Discretization '{self.name}': adapt() is for layers with num_bins, not bin_boundaries")
         summary = np.zeros((2, 0), "float32")
-        for step, batch in enumerate([data] if hasattr(data, "shape") else data):
-            if steps is not None and step >= steps:
-                break
+        for batch in itertools.islice([data] if hasattr(data, "shape") else data, steps):
             summary = _merged(_summary(np.asarray(batch, "float32").ravel(), self.epsilon), summary, self.epsilon)
         if not summary.size:
             raise ValueError(f"Discretization '{self.name}': adapt() expected data. Received: nothing")

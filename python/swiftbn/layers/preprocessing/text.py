@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from swiftbn._checks import is_integer
@@ -198,9 +200,7 @@ class TextVectorization(HostLayer):
         if isinstance(data, (str, bytes, list, tuple)) or hasattr(data, "shape"):
             self.update_state(data)
         else:
-            for step, batch in enumerate(data):
-                if steps is not None and step >= steps:
-                    break
+            for batch in itertools.islice(data, steps):
                 self.update_state(batch)
         self.finalize_state()
 
