@@ -10,6 +10,7 @@ from swiftbn import Input, Model, Sequential, layers, saving
 
 RANDOM = np.random.default_rng(4)
 X = RANDOM.normal(size=(40, 6, 6, 2)).astype("float32")
+PARTS = ("config.json", "metadata.json", "model.weights.h5")
 LABELS = RANDOM.integers(0, 3, size=40)
 
 
@@ -116,3 +117,10 @@ def refused(model, path, text, error=ValueError, weights_too=True):
             model.load_weights(path)
         assert type(caught.value) is error and text in str(caught.value)
         assert_same(values(model), before)
+
+
+def saved_parts(model, folder) -> dict:
+    """The parts of a good file, by name."""
+    model.save(folder / "good.keras")
+    with zipfile.ZipFile(folder / "good.keras") as file:
+        return {name: file.read(name) for name in PARTS}

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from checks import listed
+from keras_pairs import listed, without_unset
 
 import swiftbn
 from swiftbn import saving
@@ -14,23 +14,6 @@ keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.interop
 RANDOM = np.random.default_rng(17)
-
-
-def without_unset(config):
-    """Our configurations leave out what is None in Keras'."""
-    if isinstance(config, dict):
-        unset = ("activity_regularizer", "quantization_config")
-        return {k: without_unset(v) for k, v in config.items() if not (k in unset and v is None)}
-    return config
-
-
-def model_of(k, name, options, shape):
-    shapes = shape if isinstance(shape, list) else [shape]
-    inputs = [k.Input(s[1:], name=f"input_{i}") for i, s in enumerate(shapes)]
-    layer = getattr(k.layers, name)(**options, name="layer")
-    x = layer(inputs if isinstance(shape, list) else inputs[0])
-    x = k.layers.Dense(3, name="dense")(k.layers.Flatten(name="flatten")(x))
-    return k.Model(inputs if isinstance(shape, list) else inputs[0], x, name="model")
 
 
 HEADS = [

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from checks import listed
+from keras_pairs import listed
 
 import swiftbn
 

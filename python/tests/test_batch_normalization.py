@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from batch_normalization_cases import EPSILON, MASKS, RANDOM, X, make, normalized, state
+from checks import same_on_threads
 
 import swiftbn
 from swiftbn import Sequential, layers, ops
@@ -67,19 +68,10 @@ def test_virtual_batches_are_the_same_on_any_number_of_threads(shape, axis, size
     layer.build(shape)
     x, weights = RANDOM.normal(2, 1, (2, *shape)).astype("float32")
     step = swiftbn.value_and_grad(lambda x: ops.sum(layer(x, training=True) * weights))
-    before, found = swiftbn.get_num_threads(), []
-    try:
-        for count in (1, 2, 4):
-            swiftbn.set_num_threads(count)
-            found.append((np.asarray(layer(x, training=True)), np.asarray(step(x)[1])))
-    finally:
-        swiftbn.set_num_threads(before)
-    for y, dx in found[1:]:
-        np.testing.assert_array_equal(y, found[0][0])
-        np.testing.assert_array_equal(dx, found[0][1])
+    y, _ = same_on_threads(lambda: (layer(x, training=True), step(x)[1]))
     last = (shape[0] - 1) // size * size
     alone = layers.BatchNormalization(axis=axis)
-    np.testing.assert_array_equal(alone(x[last:], training=True), found[0][0][last:])
+    np.testing.assert_array_equal(alone(x[last:], training=True), y[last:])
 
 
 def test_normalizing_with_the_moving_statistics():

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from checks import listed
+from keras_pairs import listed, model_of, without_unset
 
 import swiftbn
 from swiftbn import ops, saving
@@ -96,14 +96,6 @@ def inputs_of(shape):
     return arrays if isinstance(shape, list) else arrays[0]
 
 
-def without_unset(config):
-    """Our configurations leave out what is None in Keras'."""
-    if isinstance(config, dict):
-        unset = ("activity_regularizer", "quantization_config")
-        return {k: without_unset(v) for k, v in config.items() if not (k in unset and v is None)}
-    return config
-
-
 def pair(name, options, x):
     """Our layer and that of Keras, built, with the same weights."""
     ours, theirs = (getattr(k.layers, name)(**options, name="layer") for k in (swiftbn, keras))
@@ -155,15 +147,6 @@ def test_layers(name, options, shape):
     dx, dw = swiftbn.grad(scalar, argnums=(0, 1))(arrays, ours.trainable_variables)
     for a, b in zip((*dx, *dw), wanted, strict=True):
         np.testing.assert_allclose(a, tf.convert_to_tensor(b), rtol=1e-3, atol=1e-4)
-
-
-def model_of(k, name, options, shape):
-    shapes = shape if isinstance(shape, list) else [shape]
-    inputs = [k.Input(s[1:], name=f"input_{i}") for i, s in enumerate(shapes)]
-    layer = getattr(k.layers, name)(**options, name="layer")
-    x = layer(inputs if isinstance(shape, list) else inputs[0])
-    x = k.layers.Dense(3, name="dense")(k.layers.Flatten(name="flatten")(x))
-    return k.Model(inputs if isinstance(shape, list) else inputs[0], x, name="model")
 
 
 @pytest.mark.parametrize("name, options, shape", CASES, ids=map(label, CASES))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from checks import traced
+from checks import same_on_threads, traced
 
 import swiftbn
 from swiftbn import Input, Sequential, layers, ops, random
@@ -39,15 +39,7 @@ def test_only_training_has_noise_and_seeds_repeat_it(name):
 
 @pytest.mark.parametrize("name", NOISY)
 def test_any_number_of_threads_gives_the_same(name):
-    before = swiftbn.get_num_threads()
-    results = []
-    try:
-        for threads in (1, 2, 5):
-            swiftbn.set_num_threads(threads)
-            results.append(NOISY[name](seed=7)(X, training=True))
-    finally:
-        swiftbn.set_num_threads(before)
-    assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
+    same_on_threads(lambda: NOISY[name](seed=7)(X, training=True), (1, 2, 5))
 
 
 @pytest.mark.parametrize("name", NOISY)

@@ -6,12 +6,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from saving_checks import assert_same, functional, pack, refused, trained, values
+from saving_checks import PARTS, assert_same, functional, pack, refused, saved_parts, trained, values
 
 from swiftbn import Input, Sequential, layers, saving
 from swiftbn.saving import archive
-
-PARTS = ("config.json", "metadata.json", "model.weights.h5")
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +20,7 @@ def model():
 @pytest.fixture
 def parts(model, tmp_path):
     """The parts of a good file, by name."""
-    model.save(tmp_path / "good.keras")
-    with zipfile.ZipFile(tmp_path / "good.keras") as file:
-        return {name: file.read(name) for name in PARTS}
+    return saved_parts(model, tmp_path)
 
 
 def test_no_archive(model, tmp_path):

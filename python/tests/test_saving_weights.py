@@ -1,17 +1,14 @@
 """Weights that do not fit, and saving that fails: what is said, and that models and files stay as they were."""
 
 import io
-import zipfile
 
 import h5py
 import numpy as np
 import pytest
-from saving_checks import Subclassed, assert_same, functional, pack, refused, trained, values
+from saving_checks import Subclassed, assert_same, functional, pack, refused, saved_parts, trained, values
 
 from swiftbn import Input, Sequential, layers
 from swiftbn.saving import archive
-
-PARTS = ("config.json", "metadata.json", "model.weights.h5")
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +19,7 @@ def model():
 @pytest.fixture
 def parts(model, tmp_path):
     """The parts of a good file, by name."""
-    model.save(tmp_path / "good.keras")
-    with zipfile.ZipFile(tmp_path / "good.keras") as file:
-        return {name: file.read(name) for name in PARTS}
+    return saved_parts(model, tmp_path)
 
 
 def with_weights(model, change):
