@@ -82,13 +82,8 @@ private func softplus<T: KernelScalar>(_ x: UnsafePointer<T>, _ y: UnsafeMutable
       let count = min(block, end &- start)
       leafRun(UnaryFunctions.ExpOfMinusAbs<T>(), x + start, e, count)
       leafRun(UnaryFunctions.Log1p<T>(), UnsafePointer(e), e, count)
-      mapRun(UnaryFunctions.PositivePlus<T>(), x + start, UnsafePointer(e), y + start, count)
+      leafRun(UnaryFunctions.PositivePlus<T>(), x + start, UnsafePointer(e), y + start, count)
       start &+= count
     }
   }
 }
-
-@inline(never)
-func leafRun<F: UnaryFunction>(
-  _ f: F, _ x: UnsafePointer<F.Scalar>, _ y: UnsafeMutablePointer<F.Scalar>, _ n: Int
-) { mapRun(f, x, y, n) }

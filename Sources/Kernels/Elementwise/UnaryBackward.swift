@@ -128,8 +128,8 @@ private func geluBackward<T: KernelScalar>(
     while start < end {
       let count = min(block, end &- start)
       leafRun(UnaryFunctions.NormalDistribution<T>(), x + start, slopes, count)
-      mapRun(UnaryGradients.GeluSlope<T>(), UnsafePointer(slopes), x + start, slopes, count)
-      mapRun(BinaryFunctions.Multiply<T>(), UnsafePointer(slopes), dy + start, dx + start, count)
+      leafRun(UnaryGradients.GeluSlope<T>(), UnsafePointer(slopes), x + start, slopes, count)
+      leafRun(BinaryFunctions.Multiply<T>(), UnsafePointer(slopes), dy + start, dx + start, count)
       start &+= count
     }
   }

@@ -56,7 +56,7 @@ private func pool<T: KernelScalar, Operation: PoolingOperation>(
 }
 
 /// One row of the output, vectors over the channels. The last vector overlaps the one before when C is no multiple.
-@inline(__always)
+@inline(never)
 private func poolRowByChannels<T: KernelScalar, Operation: PoolingOperation>(
   _ operation: Operation.Type, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ shape: PoolingShape, _ row: Int
 ) {
@@ -100,7 +100,7 @@ private func poolRowByChannels<T: KernelScalar, Operation: PoolingOperation>(
 
 /// One row of the output for few channels: first over the window's rows, where whole lines of the image are one run,
 /// then over its columns.
-@inline(__always)
+@inline(never)
 private func poolRowFlat<T: KernelScalar, Operation: PoolingOperation>(
   _ operation: Operation.Type, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, _ shape: PoolingShape, _ row: Int,
   _ columns: UnsafeMutablePointer<T>

@@ -59,7 +59,7 @@ private func argExtremum<E: Extremum, T: KernelScalar>(
 }
 
 /// Short runs in one pass; long ones find the extremum with vectors, then its first position.
-@inline(__always)
+@inline(never)
 private func argExtremumOfRun<E: Extremum, T: KernelScalar>(_: E.Type, _ x: UnsafePointer<T>, _ n: Int) -> Int {
   if n < 4 &* T.Vector.scalarCount {
     var (best, value) = (0, x[0])
@@ -82,7 +82,7 @@ private func argExtremumOfRun<E: Extremum, T: KernelScalar>(_: E.Type, _ x: Unsa
 }
 
 /// The best index of each column so far is kept in y.
-@inline(__always)
+@inline(never)
 private func argExtremumOfColumns<E: Extremum, T: KernelScalar>(
   _: E.Type, _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<Int64>, _ n: Int, _ inner: Int
 ) {
