@@ -29,6 +29,7 @@ struct MatrixMultiplyTests {
     (158, 289, 5), (313, 2_050, 3), (470, 1_100, 2),
     // Few rows and whole vectors of columns: B is read where it lies.
     (1, 128, 1_600), (2, 176, 300), (6, 48, 700), (4, 16, 520), (5, 112, 257), (3, 2_048, 64),
+    (1, 400, 520), (1, 144, 1_000),
     // Many rows.
     (9_984, 3, 2), (10_299, 33, 5),
   ]

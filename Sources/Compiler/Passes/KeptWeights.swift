@@ -1,4 +1,3 @@
-import Glibc
 import Graph
 import Kernels
 import Parallel
@@ -71,7 +70,7 @@ final class KeptWeights {
 
   /// Transforms the weights of a convolution unless they are, to the bit, those of the last run.
   fileprivate func update(_ w: UnsafePointer<Float>, _ shape: ConvolutionShape) {
-    if isCurrent && memcmp(source.pointer, w, source.byteCount) == 0 { return }
+    if isCurrent && haveSameBits(source.pointer, w, byteCount: source.byteCount) { return }
     isCurrent = false
     transformWeights(w, transformed.pointer.assumingMemoryBound(to: Float.self), shape)
     if hasScratchFailed { return }

@@ -30,11 +30,11 @@ public func matrixMultiply<T: KernelScalar>(
     rowsPerChunk: isMany ? 2 &* leastRowsPerChunk : leastRowsPerChunk)
   let lanes = T.Vector.scalarCount
   if m <= fewRows && !transposeB && n % lanes == 0 && k > 0 {
-    let strips = (n &+ 4 &* lanes &- 1) / (4 &* lanes)
-    parallel(n &* k < 1 << 17 ? 1 : strips, (product, strips)) { context, chunk in
+    let strips = n &* k < 1 << 17 || threadCount == 1 ? 1 : (n &+ 4 &* lanes &- 1) / (4 &* lanes)
+    parallel(strips, (product, strips)) { context, strip in
       let (product, strips) = context
-      let isWhole = product.n &* product.k < 1 << 17
-      for strip in isWhole ? 0..<strips : chunk..<chunk &+ 1 { product.direct(strip &* 4 &* T.Vector.scalarCount) }
+      let width = strips == 1 ? product.n : 4 &* T.Vector.scalarCount
+      product.direct(strip &* width..<Swift.min(product.n, (strip &+ 1) &* width))
     }
     return
   }
@@ -58,7 +58,7 @@ private struct Product<T: KernelScalar> {
   let rowsPerChunk: Int
 
   /// Rows of one band times one panel of columns.
-  @inline(__always)
+  @inline(never)
   func band(_ band: Int, panel: Int, _ packed: UnsafeMutablePointer<T>) {
     let lanes = T.Vector.scalarCount
     let first = band &* rowsPerChunk
@@ -89,35 +89,41 @@ private struct Product<T: KernelScalar> {
     } while depth < k
   }
 
-  /// All rows times up to four vectors of columns of B itself.
-  @inline(__always)
-  func direct(_ column: Int) {
-    let lanes = T.Vector.scalarCount
-    var column = column
-    let end = Swift.min(n, column &+ 4 &* lanes)
-    if end &- column == 4 &* lanes { return direct(Strip4<T>.self, column) }
-    while column &+ 2 &* lanes <= end {
-      direct(Strip2<T>.self, column)
-      column &+= 2 &* lanes
-    }
-    if column < end { direct(Strip1<T>.self, column) }
-  }
-
+  /// All rows times columns of B itself, which is read in the order of its memory as far as the registers permit.
+  ///
   /// In blocks of the same depth as in `band`, so that a row's result does not depend on how many rows there are.
-  @inline(__always)
-  private func direct<S: Strip>(_: S.Type, _ column: Int) where S.T == T {
+  @inline(never)
+  func direct(_ columns: Range<Int>) {
     var depth = 0
     while depth < k {
-      let length = Swift.min(panelDepth, k &- depth)
-      let isLast = depth &+ length == k
+      var column = columns.lowerBound
+      if m == 1 { direct(Strip8<T>.self, &column, columns.upperBound, depth) }
+      direct(Strip4<T>.self, &column, columns.upperBound, depth)
+      direct(Strip2<T>.self, &column, columns.upperBound, depth)
+      direct(Strip1<T>.self, &column, columns.upperBound, depth)
+      depth &+= panelDepth
+    }
+  }
+
+  /// As many strips as fit between the columns, over one block of the depth.
+  @inline(__always)
+  private func direct<S: Strip>(_: S.Type, _ column: inout Int, _ end: Int, _ depth: Int) where S.T == T {
+    let width = S.vectorCount &* T.Vector.scalarCount
+    let length = Swift.min(panelDepth, k &- depth)
+    let isLast = depth &+ length == k
+    while column &+ width <= end {
       let runs = Runs(
         a: a + depth &* aStep, b: b + (depth &* n &+ column), length: length, step: aStep, rowStep: aRow, bStep: n,
         count: 1, aJump: 0, bJump: 0)
       let epilogue = Epilogue<S>(
-        columns: S.vectorCount &* T.Vector.scalarCount, accumulates: accumulate || depth > 0,
-        bias: isLast ? bias.map { $0 + column } : nil, relu: isLast && relu)
-      stripRows(S.self, rows: m, runs, c + column, n, epilogue)
-      depth &+= length
+        columns: width, accumulates: accumulate || depth > 0, bias: isLast ? bias.map { $0 + column } : nil,
+        relu: isLast && relu)
+      if S.vectorCount == 8 {
+        tile(Row<S>.self, runs, c + column, n, epilogue)
+      } else {
+        stripRows(S.self, rows: m, runs, c + column, n, epilogue)
+      }
+      column &+= width
     }
   }
 
@@ -137,18 +143,15 @@ private struct Product<T: KernelScalar> {
       }
       return
     }
+    let lanes = T.Vector.scalarCount
     for i in 0..<length {
       let from = b + ((depth &+ i) &* n &+ column)
       let to = packed + i &* stride
-      if columns == stride {
-        var j = 0
-        while j < stride {
-          to.store(from.vector(at: j), at: j)
-          j &+= T.Vector.scalarCount
-        }
-      } else {
-        for j in 0..<columns { to[j] = from[j] }
-        for j in columns..<stride { to[j] = 0 }
+      var j = 0
+      while j < stride {
+        let count = Swift.min(lanes, columns &- j)
+        to.store(count == lanes ? from.vector(at: j) : from.lanes(Swift.max(0, count), at: j, else: 0), at: j)
+        j &+= lanes
       }
     }
   }

@@ -109,6 +109,38 @@ struct Strip4<T: KernelScalar>: Strip {
   }
 }
 
+/// For a single row, whose loop is as long as the strip is wide: with fewer sums it would wait for each.
+struct Strip8<T: KernelScalar>: Strip {
+  var low, high: Strip4<T>
+  static var vectorCount: Int { @inline(__always) get { 8 } }
+  @inline(__always) init() { (low, high) = (Strip4(), Strip4()) }
+  @inline(__always) init(_ low: Strip4<T>, _ high: Strip4<T>) { (self.low, self.high) = (low, high) }
+  @inline(__always) static func load(_ p: UnsafePointer<T>) -> Self {
+    Self(Strip4.load(p), Strip4.load(p + 4 &* T.Vector.scalarCount))
+  }
+  @inline(__always) mutating func multiplyAdd(_ a: T, _ b: Self) {
+    low.multiplyAdd(a, b.low)
+    high.multiplyAdd(a, b.high)
+  }
+  @inline(__always) func added(to o: Self) -> Self { Self(low.added(to: o.low), high.added(to: o.high)) }
+  @inline(__always) func rectified() -> Self { Self(low.rectified(), high.rectified()) }
+  @inline(__always) func store(_ p: UnsafeMutablePointer<T>) {
+    low.store(p)
+    high.store(p + 4 &* T.Vector.scalarCount)
+  }
+  @inline(__always) static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self {
+    let half = 4 &* T.Vector.scalarCount
+    let low = Strip4.load(Swift.min(count, half), p)
+    if count <= half { return Self(low, Strip4(Strip2(T.Vector(), T.Vector()), Strip2(T.Vector(), T.Vector()))) }
+    return Self(low, Strip4.load(count &- half, p + half))
+  }
+  @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) {
+    let half = 4 &* T.Vector.scalarCount
+    low.store(Swift.min(count, half), p)
+    if count > half { high.store(count &- half, p + half) }
+  }
+}
+
 /// Rows of strips.
 protocol TileRows {
   associatedtype S: Strip

@@ -69,7 +69,9 @@ private struct WinogradForward {
   ) {
     (self.x, self.u, self.bias, self.y, self.kernel) = (x, u, bias, y, kernel)
     (self.tiling, self.relu) = (tiling, relu)
-    blocks = tiling.blocks(most: tiling.shape.inChannels <= 64 ? 36 : 24)
+    // Few tiles still give every thread some: which block a tile is in does not change its result.
+    blocks = Swift.max(
+      tiling.blocks(most: tiling.shape.inChannels <= 64 ? 36 : 24), Swift.min(threadCount, (tiling.total &+ 3) / 4))
     height = (tiling.total &+ blocks &- 1) / blocks
   }
 
