@@ -133,13 +133,9 @@ private struct Product<T: KernelScalar> {
     _ packed: UnsafeMutablePointer<T>, column: Int, columns: Int, depth: Int, length: Int, stride: Int
   ) {
     if transposeB {
-      for j in 0..<stride {
-        let from = b + ((column &+ Swift.min(j, columns &- 1)) &* k &+ depth)
-        if j < columns {
-          for i in 0..<length { packed[i &* stride &+ j] = from[i] }
-        } else {
-          for i in 0..<length { packed[i &* stride &+ j] = 0 }
-        }
+      transposeTile(b + (column &* k &+ depth), k, packed, stride, columns, length)
+      for i in 0..<length {
+        for j in columns..<stride { packed[i &* stride &+ j] = 0 }
       }
       return
     }

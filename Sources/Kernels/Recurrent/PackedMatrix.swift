@@ -31,29 +31,9 @@ struct PackedMatrix<T: KernelScalar> {
       let used = Swift.min(width, columns &- first)
       let to = memory + panel &* width &* depth
       if isTransposed {
-        // Cache lines of a few rows at a time: their distance may put all of them on the same few places of a cache.
-        let (terms, rows) = (64 / MemoryLayout<T>.stride, Swift.min(8, width))
-        var firstTerm = 0
-        while firstTerm < depth {
-          let end = Swift.min(depth, firstTerm &+ terms)
-          var firstRow = 0
-          while firstRow < width {
-            let last = Swift.min(used, firstRow &+ rows)
-            for i in firstTerm..<end {
-              let from = source + (first &* rowStride &+ i)
-              var j = firstRow
-              while j < last {
-                to[i &* width &+ j] = from[j &* rowStride]
-                j &+= 1
-              }
-              while j < firstRow &+ rows {
-                to[i &* width &+ j] = 0
-                j &+= 1
-              }
-            }
-            firstRow &+= rows
-          }
-          firstTerm = end
+        transposeTile(source + first &* rowStride, rowStride, to, width, used, depth)
+        for i in 0..<depth {
+          for j in used..<width { to[i &* width &+ j] = 0 }
         }
         return
       }
