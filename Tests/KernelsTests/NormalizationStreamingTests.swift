@@ -1,7 +1,7 @@
 import Kernels
 import Testing
 
-/// Results of 24 MB and more are stored past the caches, all but a part at each end of a run: the same bits from an
+/// Results of 12 MB and more are stored past the caches, all but a part at each end of a run: the same bits from an
 /// aligned and an odd address.
 struct NormalizationStreamingTests {
   private func check(_ shape: NormalizationShape) {

@@ -16,6 +16,9 @@
 /// Hint: the cache line at `p` will be read soon.
 static inline __attribute__((always_inline)) void sbn_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 
+/// Hint: the cache line at `p` will be read, but not before the nearest cache has been filled with other things.
+static inline __attribute__((always_inline)) void sbn_prefetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
+
 /// Hint: the cache line at `p` will be written soon.
 static inline __attribute__((always_inline)) void sbn_prefetch_write(const void *p) { __builtin_prefetch(p, 1, 3); }
 

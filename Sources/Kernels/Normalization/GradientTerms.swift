@@ -3,14 +3,22 @@ import CIntrinsics
 /// Where the mask of a ReLU behind the normalization comes from.
 protocol ReluMask {
   static var usesOutput: Bool { get }
+  static var usesInput: Bool { get }
 }
 /// There is no ReLU.
 enum NoMask: ReluMask {
   @inline(__always) static var usesOutput: Bool { false }
+  @inline(__always) static var usesInput: Bool { false }
 }
 /// The gradient passes where the forward result is positive.
 enum MaskFromOutput: ReluMask {
   @inline(__always) static var usesOutput: Bool { true }
+  @inline(__always) static var usesInput: Bool { false }
+}
+/// The gradient passes where x, which is what a pooling behind the ReLU picked, is less than infinity.
+enum MaskFromPicked: ReluMask {
+  @inline(__always) static var usesOutput: Bool { false }
+  @inline(__always) static var usesInput: Bool { true }
 }
 
 /// What both passes over the gradient read: dy where the ReLU let it through, and x - mean.
@@ -29,8 +37,16 @@ struct GradientSource<T: KernelScalar, Mask: ReluMask> {
   @inline(__always)
   func load<R: VectorReach>(_ center: Lane, _ index: Int, _ reach: R) -> (gradient: T.Vector, deviation: T.Vector) {
     let zero = T.Vector.zero
-    let deviation = reach.load(x, index, else: center) - center
+    let value = reach.load(x, index, else: center)
+    let deviation = value - center
     let gradient = reach.load(dy, index, else: zero)
+    if Mask.usesInput {
+      let infinity = T.Vector(repeating: .infinity)
+      return (
+        T.select(infinity, greaterThan: value, gradient, else: zero),
+        T.select(infinity, greaterThan: value, deviation, else: zero)
+      )
+    }
     guard Mask.usesOutput else { return (gradient, deviation) }
     return (T.select(reach.load(y, index, else: zero), greaterThan: zero, gradient, else: zero), deviation)
   }
@@ -40,6 +56,13 @@ struct GradientSource<T: KernelScalar, Mask: ReluMask> {
     sbn_prefetch(dy + index)
     sbn_prefetch(x + index)
     if Mask.usesOutput { sbn_prefetch(y + index) }
+  }
+
+  @inline(__always)
+  func prefetchFar(_ index: Int) {
+    sbn_prefetch_far(dy + index)
+    sbn_prefetch_far(x + index)
+    if Mask.usesOutput { sbn_prefetch_far(y + index) }
   }
 }
 
@@ -62,6 +85,7 @@ struct GradientTerm<T: KernelScalar, Mask: ReluMask>: SumTerm {
   }
 
   @inline(__always) func prefetch(_ index: Int) { source.prefetch(index) }
+  @inline(__always) func prefetchFar(_ index: Int) { source.prefetchFar(index) }
 }
 
 /// dx = g * scale + (x - mean) * slope + constant.

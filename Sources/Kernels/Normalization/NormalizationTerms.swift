@@ -104,8 +104,9 @@ protocol SumTerm {
   func lane(channel: Int) -> Lane
   func add<R: VectorReach>(
     _ lane: Lane, _ index: Int, _ reach: R, _ first: inout T.Vector, _ second: inout T.Vector)
-  /// Asks for what `add` will read at `index`.
+  /// Asks for what `add` will read at `index`, soon or, in the second cache, later.
   func prefetch(_ index: Int)
+  func prefetchFar(_ index: Int)
 }
 
 /// A result per element.
@@ -156,6 +157,7 @@ struct MomentTerm<T: KernelScalar>: SumTerm {
   }
 
   @inline(__always) func prefetch(_ index: Int) { sbn_prefetch(x + index) }
+  @inline(__always) func prefetchFar(_ index: Int) { sbn_prefetch_far(x + index) }
 }
 
 /// A condition as a type, so that loops are compiled for each value.

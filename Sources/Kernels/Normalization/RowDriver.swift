@@ -90,8 +90,17 @@ private struct RowWork<J: NormalizationJob> {
     for column in 0..<sample { last[column] = source[column] }
   }
 
+  /// Whether rows of more than one group of columns come from beyond the second cache.
   @inline(__always)
-  func sum(_ piece: Int) {
+  var sumsAlongRows: Bool { layout.stripWidth > 4 &* T.Vector.scalarCount && shape.exceedsNearCache(T.self) }
+
+  /// Memory for the sums of a strip's columns, for each thread that sums along rows.
+  @inline(__always)
+  var laneBytes: Int { 2 &* (layout.stripWidth &+ T.Vector.scalarCount) &* MemoryLayout<T>.stride }
+
+  /// With `lanes`, along rows.
+  @inline(__always)
+  func sum(_ piece: Int, _ lanes: UnsafeMutablePointer<T>?) {
     let chunk = piece / layout.strips
     let columns = layout.columns(of: piece &- chunk &* layout.strips)
     let rows = layout.rows(of: chunk)
@@ -102,15 +111,17 @@ private struct RowWork<J: NormalizationJob> {
     (sums + columns.lowerBound).update(repeating: 0, count: length)
     (sums + (stride &+ columns.lowerBound)).update(repeating: 0, count: length)
     let term = job.term(positions)
-    // Prefetch later rows, or the next columns of the same rows if those are wide.
-    let ahead =
-      columns.count <= 8 &* vector
-      ? (shape.exceedsCache(T.self) ? 16 &* layout.width : 0)
-      : (shape.exceedsNearCache(T.self) ? 4 &* vector : 0)
+    // Prefetch later rows.
+    let ahead = layout.width &* (lanes != nil ? max(1, 4096 / columns.count) : shape.exceedsCache(T.self) ? 16 : 0)
     var row = rows.lowerBound
     while row < rows.upperBound {
       let count = min(32, rows.upperBound &- row)
-      addRows(term, row &* layout.width, layout.width, count, columns, sums, stride, ahead)
+      let start = row &* layout.width
+      if let lanes {
+        addRowsAlong(term, start, layout.width, count, columns, lanes, sums, stride, ahead)
+      } else {
+        addRows(term, start, layout.width, count, columns, sums, stride, ahead)
+      }
       row &+= count
     }
     if chunk == layout.rowChunks &- 1 && layout.tail > columns.lowerBound {
@@ -214,7 +225,13 @@ func runRows<J: NormalizationJob>(_ job: J, _ shape: NormalizationShape) {
   if J.hasSums {
     for turn in 0..<2 {
       work.spread(rows: J.sumRows)
-      forEachPiece(pieces, isSmall: work.isSmall, work) { work, piece in work.sum(piece) }
+      if work.sumsAlongRows {
+        parallel(pieces, scratchBytes: work.laneBytes, work) { work, piece, scratch in
+          work.sum(piece, scratch.assumingMemoryBound(to: J.T.self))
+        }
+      } else {
+        forEachPiece(pieces, isSmall: work.isSmall, work) { work, piece in work.sum(piece, nil) }
+      }
       if !work.finish(isLast: turn == 1) { break }
     }
   }
