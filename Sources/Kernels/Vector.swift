@@ -20,6 +20,10 @@ where SIMDMaskScalar: FixedWidthInteger & SignedInteger {
   static func select(_ x: Vector, greaterThan y: Vector, _ a: Vector, else b: Vector) -> Vector
   /// The larger lane; `b` where either is NaN... in hardware order: `a > b ? a : b`.
   static func maximum(_ a: Vector, _ b: Vector) -> Vector
+  /// Lane-wise g where x equals y or either is NaN, else 0.
+  static func keep(_ g: Vector, where x: Vector, equals y: Vector) -> Vector
+  /// Lane-wise 0 where x equals y or either is NaN, else g.
+  static func clear(_ g: Vector, where x: Vector, equals y: Vector) -> Vector
 }
 
 extension KernelScalar {
@@ -70,6 +74,12 @@ extension Float: KernelScalar {
 
   @inline(__always)
   public static func maximum(_ a: Vector, _ b: Vector) -> Vector { sbn_upper_f(a, b) }
+
+  @inline(__always)
+  public static func keep(_ g: Vector, where x: Vector, equals y: Vector) -> Vector { sbn_keep_f(g, x, y) }
+
+  @inline(__always)
+  public static func clear(_ g: Vector, where x: Vector, equals y: Vector) -> Vector { sbn_clear_f(g, x, y) }
 }
 
 extension Double: KernelScalar {
@@ -97,6 +107,12 @@ extension Double: KernelScalar {
 
   @inline(__always)
   public static func maximum(_ a: Vector, _ b: Vector) -> Vector { sbn_upper_d(a, b) }
+
+  @inline(__always)
+  public static func keep(_ g: Vector, where x: Vector, equals y: Vector) -> Vector { sbn_keep_d(g, x, y) }
+
+  @inline(__always)
+  public static func clear(_ g: Vector, where x: Vector, equals y: Vector) -> Vector { sbn_clear_d(g, x, y) }
 }
 
 extension UnsafePointer where Pointee: KernelScalar {

@@ -71,13 +71,10 @@ struct BatchNormPoolingTests {
     r.dx.withUnsafeMutableBufferPointer { dx in
       d.x.withUnsafeBufferPointer { x in
         r.dbias.withUnsafeMutableBufferPointer { dbias in
-          r.y.withUnsafeBufferPointer { y in
-            batchNormMaxPooling2DBackward(
-              dy: d.dy, y: c.relu ? y.baseAddress! : nil, picked: r.picked,
-              x: inPlace ? UnsafePointer(dx.baseAddress!) : x.baseAddress!, gamma: d.gamma, mean: r.mean,
-              inverseStd: r.inverse, dx: dx.baseAddress!, dgamma: &r.dgamma, dbeta: &r.dbeta,
-              dbias: c.rectifies ? dbias.baseAddress! : nil, coefficients: &room, shape: c.shape)
-          }
+          batchNormMaxPooling2DBackward(
+            dy: d.dy, picked: r.picked, x: inPlace ? UnsafePointer(dx.baseAddress!) : x.baseAddress!, gamma: d.gamma,
+            mean: r.mean, inverseStd: r.inverse, dx: dx.baseAddress!, dgamma: &r.dgamma, dbeta: &r.dbeta,
+            dbias: c.rectifies ? dbias.baseAddress! : nil, coefficients: &room, shape: c.shape, relu: c.relu)
         }
       }
     }

@@ -18,13 +18,16 @@ typedef double sbn_doubles __attribute__((ext_vector_type(SBN_FLOATS / 2)));
 
 #define SBN_LANES static inline __attribute__((always_inline))
 
-// Square root; the larger and the smaller lane, NaN if either is; `x > y ? a : b`; `a > b ? a : b`.
+// Square root; the larger and the smaller lane, NaN if either is; `x > y ? a : b`; `a > b ? a : b`; g where x equals y or
+// either is NaN, else 0, and the reverse.
 #define SBN_VECTOR_OPERATIONS(V, suffix)                                                              \
   SBN_LANES V sbn_sqrt_##suffix(V a) { return __builtin_elementwise_sqrt(a); }                        \
   SBN_LANES V sbn_max_##suffix(V a, V b) { return ((a > b) | (a != a)) ? a : b; }                     \
   SBN_LANES V sbn_min_##suffix(V a, V b) { return ((a < b) | (a != a)) ? a : b; }                     \
   SBN_LANES V sbn_select_##suffix(V x, V y, V a, V b) { return x > y ? a : b; }                       \
-  SBN_LANES V sbn_upper_##suffix(V a, V b) { return a > b ? a : b; }
+  SBN_LANES V sbn_upper_##suffix(V a, V b) { return a > b ? a : b; }                                  \
+  SBN_LANES V sbn_keep_##suffix(V g, V x, V y) { return ((x < y) | (x > y)) ? (V)0 : g; }             \
+  SBN_LANES V sbn_clear_##suffix(V g, V x, V y) { return ((x < y) | (x > y)) ? g : (V)0; }
 
 SBN_VECTOR_OPERATIONS(sbn_floats, f)
 SBN_VECTOR_OPERATIONS(sbn_doubles, d)

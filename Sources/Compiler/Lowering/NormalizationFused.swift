@@ -26,23 +26,22 @@ extension FusedBatchNormPooling {
 }
 
 extension FusedPoolingGradient {
-  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(3, 0)] }
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] { [(2, 0)] }
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { 3 * outputs[1].byteCount }
 
   func lower(_ c: Lowering) throws -> Step {
-    let (dy, picked, y, x) = (c.inputs[0], c.inputs[1], c.inputs[2], c.inputs[3])
-    let (mean, inverse, gamma) = (c.inputs[4], c.inputs[5], norm.scale ? c.inputs[6] : nil)
+    let (dy, picked, x) = (c.inputs[0], c.inputs[1], c.inputs[2])
+    let (mean, inverse, gamma) = (c.inputs[3], c.inputs[4], norm.scale ? c.inputs[5] : nil)
     let (dx, dgamma, dbeta, dbias) = (c.outputs[0], c.outputs[1], c.outputs[2], rectifies ? c.outputs[3] : nil)
-    let shape = PoolingStages(pooling, x: x.type, y: y.type).planes
+    let shape = PoolingStages(pooling, x: x.type, y: dy.type).planes
     let (relu, temporary) = (relu, c.temporary)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
         batchNormMaxPooling2DBackward(
-          dy: memory.read(dy, as: T.self), y: relu ? memory.read(y) : nil, picked: memory.read(picked),
-          x: memory.read(x), gamma: gamma.map { memory.read($0) }, mean: memory.read(mean),
-          inverseStd: memory.read(inverse), dx: memory.write(dx), dgamma: memory.write(dgamma),
-          dbeta: memory.write(dbeta), dbias: dbias.map { memory.write($0) }, coefficients: memory.write(temporary),
-          shape: shape)
+          dy: memory.read(dy, as: T.self), picked: memory.read(picked), x: memory.read(x),
+          gamma: gamma.map { memory.read($0) }, mean: memory.read(mean), inverseStd: memory.read(inverse),
+          dx: memory.write(dx), dgamma: memory.write(dgamma), dbeta: memory.write(dbeta),
+          dbias: dbias.map { memory.write($0) }, coefficients: memory.write(temporary), shape: shape, relu: relu)
       }
     }
     return try c.forFloat(x) { make($0) }

@@ -42,7 +42,7 @@ extension Draft {
         operation: FusedPoolingGradient(
           norm: forward.operation.attributes, relu: forward.relu, pooling: pooling,
           rectifies: chain.reluInFront != nil),
-        inputs: [unpool.inputs[0], picked, pooled] + gradient.inputs.dropFirst(), outputs: outputs)
+        inputs: [unpool.inputs[0], picked] + gradient.inputs.dropFirst(), outputs: outputs)
       gone.formUnion([index, chain.unpool] + [chain.relu, chain.reluInFront].compactMap { $0 })
     }
     instructions = instructions.indices.filter { !gone.contains($0) }.map { replaced[$0] ?? instructions[$0] }
@@ -132,7 +132,7 @@ struct FusedBatchNormPooling: Lowerable {
   }
 }
 
-/// (dx, dγ, dβ [, dbias]) from dy, picked x, y, x, mean, 1/σ [, γ].
+/// (dx, dγ, dβ [, dbias]) from dy, picked x, x, mean, 1/σ [, γ].
 struct FusedPoolingGradient: Lowerable {
   let norm: BatchNormAttributes
   let relu: Bool
@@ -145,10 +145,7 @@ struct FusedPoolingGradient: Lowerable {
       + (rectifies ? "+relu_gradient+bias_gradient" : "")
   }
 
-  /// The pooled result is read for the ReLU only.
-  var shapeOnlyInputs: [Int] { relu ? [] : [2] }
-
   func infer(_ inputs: [TensorType]) throws -> [TensorType] {
-    [inputs[3]] + [TensorType](repeating: inputs[4], count: rectifies ? 3 : 2)
+    [inputs[2]] + [TensorType](repeating: inputs[3], count: rectifies ? 3 : 2)
   }
 }

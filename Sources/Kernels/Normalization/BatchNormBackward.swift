@@ -167,29 +167,28 @@ private func findResiduals<T: KernelScalar>(
 }
 
 /// The sums of `batchNormBackward` over the few elements that have a gradient, and what its dx is made of:
-/// g * scale + (x - mean) * slope + constant. With `y`, g = dy where y > 0.
+/// g * scale + (x - mean) * slope + constant. With `relu`, g = 0 where `picked` is infinite.
 ///
-/// `dy`, `picked` (their x) and `y` are [pickedCount][C], `x` is of `shape` and looked at for its residuals only.
+/// `dy` and `picked` (their x) are of `pickedShape`, `x` is of `shape` and looked at for its residuals only.
 @inline(__always)
 func batchNormBackwardSums<T: KernelScalar>(
-  dy: UnsafePointer<T>, x: UnsafePointer<T>, picked: UnsafePointer<T>, y: UnsafePointer<T>?, gamma: UnsafePointer<T>?,
+  dy: UnsafePointer<T>, x: UnsafePointer<T>, picked: UnsafePointer<T>, gamma: UnsafePointer<T>?,
   mean: UnsafePointer<T>, inverseStd: UnsafePointer<T>, dgamma: UnsafeMutablePointer<T>, dbeta: UnsafeMutablePointer<T>,
   scale: UnsafeMutablePointer<T>, slope: UnsafeMutablePointer<T>, constant: UnsafeMutablePointer<T>,
-  shape: NormalizationShape, pickedCount: Int
+  shape: NormalizationShape, pickedShape: NormalizationShape, relu: Bool
 ) {
   let count = Double(shape.channelCount)
   let hasResiduals = findResiduals(x, mean, inverseStd, dgamma, shape)
-  let few = NormalizationShape(outer: pickedCount, channels: shape.channels, inner: 1)
-  if let y {
-    let job = BackwardJob<T, MaskFromOutput>(
-      dy: dy, x: picked, y: y, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
+  if relu {
+    let job = BackwardJob<T, MaskFromPicked>(
+      dy: dy, x: picked, y: nil, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
       dbeta: dbeta, count: count, hasResiduals: hasResiduals, scale: scale, slope: slope, constant: constant)
-    runNormalization(job, few)
+    runNormalization(job, pickedShape)
   } else {
     let job = BackwardJob<T, NoMask>(
       dy: dy, x: picked, y: nil, gamma: gamma, mean: mean, inverseStd: inverseStd, dx: nil, dgamma: dgamma,
       dbeta: dbeta, count: count, hasResiduals: hasResiduals, scale: scale, slope: slope, constant: constant)
-    runNormalization(job, few)
+    runNormalization(job, pickedShape)
   }
 }
 

@@ -5,7 +5,8 @@ import Parallel
 ///     z = gamma * (x - mean) / sqrt(variance + epsilon) + beta, then max(0, z) if `relu`; y = max z of each window
 ///
 /// A window's largest z is that of its largest x, or of its smallest where gamma < 0; so `picked`, if given, gets that
-/// x, which is all that `batchNormMaxPooling2DBackward` needs of z. NaN in a window gives NaN.
+/// x, or infinity where the ReLU gives 0 and lets no gradient back: that is all `batchNormMaxPooling2DBackward` needs of
+/// z. NaN in a window gives NaN.
 ///
 /// `x` [N, H, W, C]; `y` and `picked` [N, outHeight, outWidth, C]; `gamma` (nil: 1), `beta` (nil: 0) and the statistics
 /// [C], as `batchNormForward` gives them; `coefficients` is scratch for 2·C numbers. Every window must hold a pixel.
@@ -64,6 +65,14 @@ extension PoolingShape {
 
   /// Rows of windows that one chunk of work takes.
   var rowsPerChunk: Int { max(1, 32_768 / max(1, poolHeight &* width &* channels)) }
+
+  /// How many windows from the j-th on are squares of 2 × 2 pixels, in a row of windows of `height` pixels.
+  @inline(__always)
+  func squares(from j: Int, height: Int) -> Int {
+    let (left, right) = columns(j)
+    guard height == 2 && poolWidth == 2 && right &- left == 2 else { return 0 }
+    return min(outWidth &- j, (width &- right) / strideW &+ 1)
+  }
 }
 
 private struct PickedWindows<T: KernelScalar> {
@@ -80,62 +89,128 @@ private func pickRows<T: KernelScalar, Relu: Flag, Keeps: Flag>(
   if shape.outputCount == 0 { return }
   let rows = shape.n &* shape.outHeight
   let perChunk = shape.rowsPerChunk
-  parallel((rows &+ perChunk &- 1) / perChunk, (work, perChunk)) { context, chunk in
-    let (work, perChunk) = context
-    let lanes = T.Vector.scalarCount
-    let channels = work.shape.channels
-    for row in chunk &* perChunk..<min((chunk &+ 1) &* perChunk, work.shape.n &* work.shape.outHeight) {
-      var c = 0
-      while c &+ lanes <= channels {
-        pickRow(work, row, c, WholeVector(), Relu.self, Keeps.self)
-        c &+= lanes
-      }
-      if c < channels { pickRow(work, row, c, PartVector(count: channels &- c), Relu.self, Keeps.self) }
+  let chunks = (rows &+ perChunk &- 1) / perChunk
+  parallel(chunks, (work, perChunk, chunks)) { context, number in
+    let (work, perChunk, chunks) = context
+    // Backwards, because the end of x is what the statistics left in the cache.
+    let chunk = chunks &- 1 &- number
+    let shape = work.shape
+    let whole = 0..<(shape.channels & ~(T.Vector.scalarCount &- 1))
+    let rest = whole.upperBound..<shape.channels
+    for row in chunk &* perChunk..<min((chunk &+ 1) &* perChunk, shape.n &* shape.outHeight) {
+      if !whole.isEmpty { pickRow(work, row, whole, WholeVector(), Relu.self, Keeps.self) }
+      if !rest.isEmpty { pickRow(work, row, rest, PartVector(count: rest.count), Relu.self, Keeps.self) }
     }
   }
 }
 
-/// One row of windows for one vector of channels, whose coefficients stay in registers.
+/// One row of windows for a range of channels, `reach` at a time.
 @inline(never)
 private func pickRow<T: KernelScalar, R: VectorReach, Relu: Flag, Keeps: Flag>(
-  _ work: PickedWindows<T>, _ row: Int, _ c: Int, _ reach: R, _ relu: Relu.Type, _ keeps: Keeps.Type
+  _ work: PickedWindows<T>, _ row: Int, _ columns: Range<Int>, _ reach: R, _ relu: Relu.Type, _ keeps: Keeps.Type
 ) {
   let shape = work.shape
   let (channels, line) = (shape.channels, shape.width &* shape.channels)
-  let zero = T.Vector.zero
-  let center = reach.load(work.mean, c, else: zero)
-  let (scale, offset) = (reach.load(work.scale, c, else: zero), reach.load(work.offset, c, else: zero))
-  // The smallest of numbers is the largest of their negatives.
-  let sign = T.select(zero, greaterThan: scale, T.Vector(repeating: -1), else: T.Vector(repeating: 1))
-  let size = scale * sign
   let (top, bottom) = shape.rows(row % shape.outHeight)
-  let start = (row / shape.outHeight &* shape.height &+ top) &* line &+ c
-  var out = row &* shape.outWidth &* channels &+ c
-  for j in 0..<shape.outWidth {
+  let start = (row / shape.outHeight &* shape.height &+ top) &* line
+  var j = 0
+  while j < shape.outWidth {
+    let out = (row &* shape.outWidth &+ j) &* channels
     let (left, right) = shape.columns(j)
     let corner = start &+ left &* channels
-    var best: T.Vector
-    if bottom &- top == 2 && right &- left == 2 {
-      let upper = T.largerLanes(
-        reach.load(work.x, corner, else: zero) * sign, reach.load(work.x, corner &+ channels, else: zero) * sign)
-      let lower = T.largerLanes(
-        reach.load(work.x, corner &+ line, else: zero) * sign,
-        reach.load(work.x, corner &+ line &+ channels, else: zero) * sign)
-      best = T.largerLanes(upper, lower)
+    let squares = shape.squares(from: j, height: bottom &- top)
+    if squares > 0 {
+      pickSquares(work, corner, out, squares, columns, reach, Relu.self, Keeps.self)
+      j &+= squares
     } else {
-      best = reach.load(work.x, corner, else: zero) * sign
-      for h in 0..<bottom &- top {
-        for w in 0..<right &- left {
-          best = T.largerLanes(best, reach.load(work.x, corner &+ h &* line &+ w &* channels, else: zero) * sign)
-        }
+      pickWindow(work, corner, out, (bottom &- top, right &- left), columns, reach, Relu.self, Keeps.self)
+      j &+= 1
+    }
+  }
+}
+
+/// How the windows of one vector of channels become results.
+private struct WindowResult<T: KernelScalar, Relu: Flag, Keeps: Flag> {
+  let center, scale, offset: T.Vector
+  /// 1, or -1 where the smallest x counts, which is the largest of the negatives.
+  let sign: T.Vector
+
+  @inline(__always)
+  init<R: VectorReach>(_ work: PickedWindows<T>, _ c: Int, _ reach: R) {
+    let zero = T.Vector.zero
+    center = reach.load(work.mean, c, else: zero)
+    scale = reach.load(work.scale, c, else: zero)
+    offset = reach.load(work.offset, c, else: zero)
+    sign = T.select(zero, greaterThan: scale, T.Vector(repeating: -1), else: T.Vector(repeating: 1))
+  }
+
+  /// Writes what the `best` x · sign of a window, whose first pixel is `first`, makes of it.
+  @inline(__always)
+  func store<R: VectorReach>(
+    _ best: T.Vector, first: T.Vector, _ work: PickedWindows<T>, _ index: Int, _ reach: R
+  ) {
+    // Among equal z the first pixel counts; NaN stays.
+    let x = T.select(scale * sign, greaterThan: T.Vector.zero, best * sign, else: first + (best - best))
+    let z = T.multiplyAdd(x - center, scale, offset)
+    let zero = T.Vector.zero
+    if Keeps.isSet {
+      let kept = Relu.isSet ? T.select(z, greaterThan: zero, x, else: T.Vector(repeating: .infinity)) : x
+      reach.store(kept, work.picked, index)
+    }
+    reach.store(Relu.isSet ? T.maximum(zero, z) : z, work.y, index)
+  }
+}
+
+/// Windows of 2 × 2 pixels, the channels innermost: memory is read in its order. A leaf of its own: in a larger caller
+/// the helpers would not be inlined, and vectors would pass through memory.
+@inline(never)
+private func pickSquares<T: KernelScalar, R: VectorReach, Relu: Flag, Keeps: Flag>(
+  _ work: PickedWindows<T>, _ corner: Int, _ out: Int, _ count: Int, _ columns: Range<Int>, _ reach: R,
+  _ relu: Relu.Type, _ keeps: Keeps.Type
+) {
+  let zero = T.Vector.zero
+  let channels = work.shape.channels
+  let line = work.shape.width &* channels
+  var (corner, out) = (corner, out)
+  for _ in 0..<count {
+    var c = columns.lowerBound
+    while c < columns.upperBound {
+      let result = WindowResult<T, Relu, Keeps>(work, c, reach)
+      let sign = result.sign
+      let first = reach.load(work.x, corner &+ c, else: zero)
+      let upper = T.largerLanes(first * sign, reach.load(work.x, corner &+ channels &+ c, else: zero) * sign)
+      let lower = T.largerLanes(
+        reach.load(work.x, corner &+ line &+ c, else: zero) * sign,
+        reach.load(work.x, corner &+ line &+ channels &+ c, else: zero) * sign)
+      result.store(T.largerLanes(upper, lower), first: first, work, out &+ c, reach)
+      c &+= T.Vector.scalarCount
+    }
+    corner &+= work.shape.strideW &* channels
+    out &+= channels
+  }
+}
+
+/// One window of any size.
+@inline(never)
+private func pickWindow<T: KernelScalar, R: VectorReach, Relu: Flag, Keeps: Flag>(
+  _ work: PickedWindows<T>, _ corner: Int, _ out: Int, _ size: (height: Int, width: Int), _ columns: Range<Int>,
+  _ reach: R, _ relu: Relu.Type, _ keeps: Keeps.Type
+) {
+  let zero = T.Vector.zero
+  let channels = work.shape.channels
+  let line = work.shape.width &* channels
+  var c = columns.lowerBound
+  while c < columns.upperBound {
+    let result = WindowResult<T, Relu, Keeps>(work, c, reach)
+    let first = reach.load(work.x, corner &+ c, else: zero)
+    var best = first * result.sign
+    for h in 0..<size.height {
+      for w in 0..<size.width {
+        let index = corner &+ h &* line &+ w &* channels &+ c
+        best = T.largerLanes(best, reach.load(work.x, index, else: zero) * result.sign)
       }
     }
-    // Among equal z the first pixel counts; NaN stays.
-    let first = reach.load(work.x, corner, else: zero)
-    best = T.select(size, greaterThan: zero, best * sign, else: first + (best - best))
-    if Keeps.isSet { reach.store(best, work.picked, out) }
-    let value = T.multiplyAdd(best - center, scale, offset)
-    reach.store(Relu.isSet ? T.maximum(zero, value) : value, work.y, out)
-    out &+= channels
+    result.store(best, first: first, work, out &+ c, reach)
+    c &+= T.Vector.scalarCount
   }
 }
