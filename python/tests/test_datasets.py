@@ -3,13 +3,11 @@
 import hashlib
 import io
 import os
-import threading
 import zipfile
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from file_server import Handler, Server, serving
 
 from swiftbn.datasets import mnist
 
@@ -31,41 +29,16 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Stands in for the place where the data are: serves `data` and counts requests."""
-
-    data, length, status, requests = b"", None, 200, 0
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.requests += 1
-        self.send_response(self.server.status)
-        if self.server.length != "unknown":
-            self.send_header("Content-Length", str(self.server.length or len(self.server.data)))
-        self.end_headers()
-        self.wfile.write(self.server.data)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def source(monkeypatch, tmp_path):
     """A server with a small data set, and an empty cache."""
-    server = Server(("127.0.0.1", 0), Handler)
-    server.data = npz(SMALL)
-    thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
-    thread.start()
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("SWIFTBN_DATA_DIR", raising=False)
-    monkeypatch.setattr(mnist, "ORIGIN", f"http://127.0.0.1:{server.server_port}/mnist.npz")
-    monkeypatch.setattr(mnist, "SHA256", sha256(server.data))
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(npz(SMALL)) as server:
+        monkeypatch.setattr(mnist, "ORIGIN", f"{server.url}/mnist.npz")
+        monkeypatch.setattr(mnist, "SHA256", sha256(server.data))
+        yield server
 
 
 def cached(tmp_path):
@@ -143,7 +116,7 @@ def test_download_is_refused(source, tmp_path, status, text):
 
 def test_nobody_is_there(source, tmp_path, monkeypatch):
     other = Server(("127.0.0.1", 0), Handler)
-    url = f"http://127.0.0.1:{other.server_port}/mnist.npz"
+    url = f"{other.url}/mnist.npz"
     other.server_close()
     monkeypatch.setattr(mnist, "ORIGIN", url)
     fails(OSError, f"Cannot download {url}: [Errno", tmp_path)

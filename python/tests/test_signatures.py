@@ -17,6 +17,8 @@ MODULES = (
     "activations",
     "callbacks",
     "constraints",
+    *(f"datasets.{name}" for name in "boston_housing california_housing cifar10 cifar100".split()),
+    *(f"datasets.{name}" for name in "fashion_mnist imdb mnist reuters".split()),
     "initializers",
     "layers",
     "losses",

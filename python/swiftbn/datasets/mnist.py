@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from swiftbn.utils.downloads import cache_directory, download
+
 # Where Keras keeps its copy.
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
@@ -52,55 +54,10 @@ def load_data(path="mnist.npz"):
             return _read_npz(local / "mnist.npz")
         if (local / "mnist").is_dir():
             return _read_idx(local / "mnist")
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    file = home / "datasets" / path
+    file = cache_directory() / "datasets" / path
     if not file.is_file():
-        download(ORIGIN, file, SHA256)
+        download(ORIGIN, file, expected=SHA256)
     return _read_npz(file)
-
-
-def download(url: str, target: Path, sha256: str) -> None:
-    """Brings a file, with a progress bar, and keeps it only when its checksum is right.
-
-    Raises:
-        OSError: it cannot be reached, or the connection broke off.
-        ValueError: another checksum. No file is left behind in either case.
-    """
-    from http.client import HTTPException
-
-    from swiftbn.saving.files import replacing
-
-    with replacing(target) as name:
-        try:
-            with open(name, "wb") as file:
-                digest = _fetch(url, file, target.name)
-        except (OSError, HTTPException) as error:
-            raise OSError(f"Cannot download {url}: {getattr(error, 'reason', None) or error}") from error
-        if digest != sha256:
-            raise ValueError(f"{url}: expected sha256 {sha256}. Received: {digest}; nothing was kept")
-
-
-def _fetch(url: str, file, label: str) -> str:
-    """Writes what is at a URL to an open file and returns its sha256."""
-    import urllib.request
-
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    digest = hashlib.sha256()
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns) as progress, urllib.request.urlopen(url, timeout=60) as response:
-        length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdigit() else None
-        task = progress.add_task(f"Downloading {label}", total=total)
-        received = 0
-        while block := response.read(1 << 16):
-            file.write(block)
-            digest.update(block)
-            received += len(block)
-            progress.update(task, completed=received)
-    if total is not None and received != total:
-        raise OSError(f"the connection broke off after {received} of {total} bytes")
-    return digest.hexdigest()
 
 
 def _read_npz(file: Path):

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         ".saving": "CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects "
         "get_registered_name get_registered_object register_keras_serializable serialize_keras_object",
         "dataset": "PyDataset",
+        "downloads": "get_file",
         "image_directory": "image_dataset_from_directory",
         "images": "array_to_img img_to_array load_img save_img",
         ".dtypes": "standardize_dtype",
