@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "progress": "ProgbarLogger",
         "remote_monitor": "RemoteMonitor",
         "swap_ema_weights": "SwapEMAWeights",
+        "tensorboard": "TensorBoard",
     },
 )
