@@ -163,6 +163,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     """
     from swiftbn.models.model import Model
     from swiftbn.saving import assets, weights
+    from swiftbn.utils.feature_space import FeatureSpace
 
     path = _checked_path(filepath, ".keras", "load_model")
     source, config, _, others = parts(path)
@@ -174,7 +175,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
     except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ValueError(f"{path}: its configuration does not fit: {type(error).__name__}: {error}") from error
-    if not isinstance(model, Model):
+    if not isinstance(model, (Model, FeatureSpace)):
         raise ValueError(f"{path}: {_CONFIG} describes no model. Received: {type(model).__name__}")
     with h5(source, path) as file:
         weights.read(model, [file])

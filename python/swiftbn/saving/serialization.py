@@ -24,6 +24,8 @@ _MODULES = {
     "swiftbn.optimizers": "keras.optimizers",
     "swiftbn.activations": "keras.activations",
     "swiftbn.dtype_policies": "keras",
+    "swiftbn.utils.feature_specs": "keras.src.layers.preprocessing.feature_space",
+    "swiftbn.utils": "keras.utils",
 }
 _POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 _FUNCTIONAL = "keras.src.models.functional"

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "get_registered_name get_registered_object register_keras_serializable serialize_keras_object",
         "dataset": "PyDataset",
         "downloads": "get_file",
+        "feature_space": "FeatureSpace",
         "image_directory": "image_dataset_from_directory",
         "images": "array_to_img img_to_array load_img save_img",
         ".dtypes": "standardize_dtype",
