@@ -8,6 +8,7 @@ from swiftbn import ops, tree
 from swiftbn.layers._tracking import Tracking, unique
 from swiftbn.micro_batches import current_part
 from swiftbn.stateless_scope import current_scope
+from swiftbn.symbolic_scope import in_symbolic_scope
 from swiftbn.tensor import KerasTensor
 
 
@@ -160,7 +161,7 @@ class State(Tracking):
                 item = ops.multiply(item, part.share)
             self._losses.append(item)
             scope = current_scope()
-            if scope is not None and scope.collect_losses:
+            if scope is not None and scope.collect_losses and not in_symbolic_scope():
                 scope.add_loss(item)
 
     def _add_activity_losses(self, outputs) -> None:

@@ -114,7 +114,7 @@ class Layer(Weights, State, Stateless, Masks, Casting, Operation):
 
     def build_from_config(self, config: dict) -> None:
         """Builds the layer with shapes from `get_build_config`."""
-        if config and "input_shape" in config:
+        if config and config.get("input_shape") is not None:
             self.build(config["input_shape"])
         elif config and "shapes_dict" in config:
             self.build(**config["shapes_dict"])

@@ -15,7 +15,7 @@ def history_node(tensor) -> Node | None:
     return None if history is None else history.operation._inbound_nodes[history.node_index]
 
 
-def sort_nodes(inputs: list, outputs: list) -> list[Node]:
+def sort_nodes(inputs: list, outputs: list, owner: str = "Model") -> list[Node]:
     """The calls that the outputs need, each behind those it depends on; calls that made the inputs end the search.
 
     Raises:
@@ -32,7 +32,7 @@ def sort_nodes(inputs: list, outputs: list) -> list[Node]:
             node = history_node(tensor)
             if node is None or id(node) in done or (id(tensor) in given and not node.is_input):
                 if node is None and id(tensor) not in given:
-                    raise ValueError(f"Model: {tensor!r} is neither an input nor made by a layer")
+                    raise ValueError(f"{owner}: {tensor!r} is neither an input nor made by a layer")
                 continue
             if is_expanded:
                 done.add(id(node))
@@ -40,7 +40,7 @@ def sort_nodes(inputs: list, outputs: list) -> list[Node]:
                 continue
             if node.is_input and id(tensor) not in given:
                 raise ValueError(
-                    f"Model: the outputs depend on input '{node.operation.name}', which is not among the inputs "
+                    f"{owner}: the outputs depend on input '{node.operation.name}', which is not among the inputs "
                     f"({', '.join(x.name for x in inputs)})"
                 )
             stack.append((tensor, True))
@@ -48,13 +48,17 @@ def sort_nodes(inputs: list, outputs: list) -> list[Node]:
     return order
 
 
-def follow(nodes: list[Node], values: dict, call):
+def _call_again(node: Node, args, kwargs):
+    return node.operation(*args, **kwargs)
+
+
+def follow(nodes: list[Node], values: dict, call=_call_again):
     """Carries out calls with other values than the symbolic tensors that they were made with.
 
     Args:
         nodes: the calls, in an order of `sort_nodes`.
         values: the new values of the inputs by the ids of the tensors; those of the calls' outputs are added.
-        call: takes a node, and the new arguments and keyword arguments.
+        call: takes a node, and the new arguments and keyword arguments; calls the operation if not given.
 
     Returns:
         A function that puts the values in the place of the tensors in a structure.

@@ -101,7 +101,7 @@ class Functional(Model):
             given = [with_mask(x, m) for x, m in zip(given, self._flat_masks(mask), strict=True)]
         values = {id(x): v for x, v in zip(self.inputs, given, strict=True)}
 
-        replaced = follow(self._nodes, values, lambda node, args, kwargs: node.operation(*args, **kwargs))
+        replaced = follow(self._nodes, values)
         outputs = replaced(self._outputs_struct)
         # As in Keras, a list of one output is that output.
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs

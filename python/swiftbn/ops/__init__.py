@@ -163,6 +163,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "floats": "allclose conj conjugate copy imag isclose isneginf isposinf isreal nan_to_num real saturate_cast "
         "signbit",
         "factorizations": "cholesky cholesky_inverse eigh lu_factor qr svd",
+        "forward_mode": "jvp",
         "linear_systems": "det inv logdet lstsq matrix_rank pinv slogdet solve solve_triangular",
         "matrices": "cdist corrcoef correlate cross diag diagflat diagonal inner kron trace tri tril triu",
         "nan_reductions": "average nanargmax nanargmin nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp",

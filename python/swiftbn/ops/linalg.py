@@ -1,6 +1,7 @@
 """Linear algebra under the names of `keras.ops.linalg`."""
 
 from swiftbn.ops.factorizations import cholesky, cholesky_inverse, eigh, lu_factor, qr, svd
+from swiftbn.ops.forward_mode import jvp
 from swiftbn.ops.linear_systems import det, inv, lstsq, matrix_rank, pinv, solve, solve_triangular
 from swiftbn.ops.norms import norm
 
@@ -10,6 +11,7 @@ __all__ = [
     "det",
     "eigh",
     "inv",
+    "jvp",
     "lstsq",
     "lu_factor",
     "matrix_rank",
