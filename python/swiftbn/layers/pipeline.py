@@ -12,7 +12,7 @@ class Pipeline(Layer):
         layers: a list of layers.
 
     Call:
-        training: handed on to all layers that take it, True by default.
+        training: what the layers inherit, True by default.
         mask: handed on to the first layer that takes one; others take the masks of what they are called on.
     """
 
@@ -36,13 +36,10 @@ class Pipeline(Layer):
 
     def call(self, inputs, training=True, mask=None):
         for layer in self._pipeline_layers:
-            parameters = layer._call_signature.parameters
             options = {}
-            if "mask" in parameters and mask is not None:
+            if mask is not None and "mask" in layer._call_signature.parameters:
                 # What comes out of a layer carries its mask.
                 options["mask"], mask = mask, None
-            if "training" in parameters and training is not None:
-                options["training"] = training
             inputs = layer(inputs, **options)
         return inputs
 
