@@ -30,7 +30,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c "import ensurepip" 2>/dev/null || { echo "swiftbn needs the venv module: install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip "setuptools>=77"
-	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis threadpoolctl ruff matplotlib ml_dtypes tensorboard
+	$(RUN) -m pip install --quiet "numpy>=1.24" h5py rich pytest hypothesis threadpoolctl ruff matplotlib ml_dtypes scikit-learn tensorboard
 	touch $@
 
 build: $(VENV)/.built
@@ -70,7 +70,7 @@ test-interop: peers
 peers: build
 	test -d .venv-peers || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --upgrade pip "setuptools>=77"
-	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis threadpoolctl matplotlib tensorboard
+	.venv-peers/bin/python -m pip install --quiet numpy h5py rich pytest hypothesis threadpoolctl matplotlib scikit-learn tensorboard
 	.venv-peers/bin/python -m pip install --quiet torch keras tensorflow-cpu jax onnx onnxruntime
 	.venv-peers/bin/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 

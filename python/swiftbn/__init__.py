@@ -42,7 +42,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     submodules=(
         *("activations", "backend", "batch_norm", "callbacks", "constraints", "datasets", "dtype_policies"),
         *("functional", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops"),
-        *("optimizers", "preprocessing", "profiling", "random", "regularizers", "saving", "tree", "utils"),
+        *("optimizers", "preprocessing", "profiling", "random", "regularizers", "saving", "tree", "utils", "wrappers"),
     ),
 )
 __all__ += ["__version__"]

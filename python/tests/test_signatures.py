@@ -33,6 +33,7 @@ MODULES = (
     "regularizers",
     "saving",
     "utils",
+    "wrappers",
 )
 
 SPARSE = "there are no sparse and ragged tensors"
@@ -48,6 +49,7 @@ MISSING = {
 PREPROCESSING = (
     "CategoryEncoding CenterCrop Discretization Normalization RandomBrightness RandomContrast RandomCrop RandomFlip "
     "RandomRotation RandomTranslation RandomZoom Rescaling Resizing "
+    "ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes "
     "AugMix AutoContrast CutMix Equalization MelSpectrogram MixUp RandAugment RandomColorDegeneration "
     "RandomColorJitter RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
     "RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear Solarization"
