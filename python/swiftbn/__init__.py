@@ -40,8 +40,18 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "variable": "Variable",
     },
     submodules=(
-        *("activations", "backend", "batch_norm", "callbacks", "constraints", "datasets", "dtype_policies"),
-        *("functional", "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops"),
+        *("activations", "backend", "batch_norm", "callbacks", "constraints", "datasets", "distillation"),
+        *(
+            "dtype_policies",
+            "functional",
+            "initializers",
+            "layers",
+            "losses",
+            "metrics",
+            "mixed_precision",
+            "models",
+            "ops",
+        ),
         *("optimizers", "preprocessing", "profiling", "random", "regularizers", "saving", "tree", "utils", "wrappers"),
     ),
 )

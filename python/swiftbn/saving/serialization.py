@@ -23,6 +23,7 @@ _MODULES = {
     "swiftbn.optimizers.schedules": "keras.optimizers.schedules",
     "swiftbn.optimizers": "keras.optimizers",
     "swiftbn.activations": "keras.activations",
+    "swiftbn.distillation": "keras.distillation",
     "swiftbn.dtype_policies": "keras",
     "swiftbn.utils.feature_specs": "keras.src.layers.preprocessing.feature_space",
     "swiftbn.utils": "keras.utils",

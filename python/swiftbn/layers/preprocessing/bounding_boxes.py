@@ -40,7 +40,13 @@ class MaxNumBoundingBoxes(ImageLayer):
     def transform_images(self, images, transformation=None, training=True):
         return images
 
-    def transform_bounding_boxes(self, bounding_boxes, transformation=None, training=True):
+    def transform_labels(self, labels, transformation=None, training=True):
+        return labels
+
+    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
+        return segmentation_masks
+
+    def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
         """The same for a dict of boxes and labels of a batch."""
         boxes, labels = bounding_boxes["boxes"], bounding_boxes["labels"]
         return {**bounding_boxes, "boxes": self._filled(ops.cast(boxes, "float32")), "labels": self._filled(labels)}
@@ -52,9 +58,9 @@ class MaxNumBoundingBoxes(ImageLayer):
         rest = super().call({name: value for name, value in data.items() if name != "bounding_boxes"}, training)
         self._check(boxes, len(data["images"].shape) == 4)
         if len(data["images"].shape) == 4:
-            return {**rest, "bounding_boxes": self.transform_bounding_boxes(boxes, training=training)}
+            return {**rest, "bounding_boxes": self.transform_bounding_boxes(boxes, None, training)}
         batch = {name: ops.expand_dims(value, 0) for name, value in boxes.items()}
-        changed = self.transform_bounding_boxes(batch, training=training)
+        changed = self.transform_bounding_boxes(batch, None, training)
         return {**rest, "bounding_boxes": {name: ops.squeeze(value, 0) for name, value in changed.items()}}
 
     def _check(self, bounding_boxes, is_batch: bool) -> None:
