@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     {
         ".saving": "CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects "
         "get_registered_name get_registered_object register_keras_serializable serialize_keras_object",
+        "audio_directory": "audio_dataset_from_directory",
         "dataset": "PyDataset",
         "downloads": "get_file",
         "feature_space": "FeatureSpace",

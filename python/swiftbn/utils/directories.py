@@ -61,11 +61,13 @@ def files_dataset(
     follow_links,
     format,
     verbose,
+    kind=Files,
 ):
     """The data set of a directory, or with subset="both" a list of two; `name` is that of the public function.
 
     Args:
         read: function from a path to what a sample holds.
+        kind: the class of the data set.
         formats: endings of the files that count.
         others: as of the public functions.
     """
@@ -106,7 +108,7 @@ def files_dataset(
             messages.show(f"Using {len(own)} files for {part}.")
         own_labels = None if labels is None else labels[rows]
         shuffled = bool(shuffle) and not (part == "validation" and subset == "both")
-        found.append(Files(own, own_labels, class_names, label_mode, read, batch_size, shuffled, seed))
+        found.append(kind(own, own_labels, class_names, label_mode, read, batch_size, shuffled, seed))
     return found if subset == "both" else found[0]
 
 
