@@ -63,7 +63,7 @@ class DTypePolicy:
         return cls(**config)
 
     def __eq__(self, other) -> bool:
-        return isinstance(other, DTypePolicy) and self._name == other._name
+        return isinstance(other, DTypePolicy) and self.name == other.name
 
     def __hash__(self) -> int:
         return hash(self._name)
@@ -149,3 +149,7 @@ def deserialize(config, custom_objects=None) -> DTypePolicy:
     if not isinstance(policy, DTypePolicy):
         raise ValueError(f"Expected the configuration of a DTypePolicy. Received: {config!r}")
     return policy
+
+
+# At the end, as it is made of what stands above.
+from swiftbn.dtype_policy_map import DTypePolicyMap  # noqa: E402, F401

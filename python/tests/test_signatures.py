@@ -20,6 +20,7 @@ MODULES = (
     *(f"datasets.{name}" for name in "boston_housing california_housing cifar10 cifar100".split()),
     *(f"datasets.{name}" for name in "fashion_mnist imdb mnist reuters".split()),
     "distillation",
+    "dtype_policies",
     "initializers",
     "layers",
     "losses",

@@ -87,6 +87,7 @@ def remembering_shapes(build):
     @functools.wraps(build)
     def wrapper(self, *args, **kwargs):
         with naming.name_scope(self.name, caller=self):
+            self._settle_policy(naming.current_path())
             build(self, *args, **kwargs)
             self._path = self._path or naming.current_path()
         bound = inspect.signature(build).bind(self, *args, **kwargs)

@@ -27,11 +27,24 @@ class Casting:
 
     input_dtype = compute_dtype
 
+    def _set_policy(self, policy) -> None:
+        """Takes the dtypes of a policy; of a map those of its default, until the layer's path is known."""
+        is_map = isinstance(policy, dtype_policies.DTypePolicyMap)
+        self._policy_map = policy if is_map else None
+        policy = policy.default_policy if is_map else policy
+        self._dtype_policy, self._compute_dtype = policy.name, policy.compute_dtype
+
+    def _settle_policy(self, path: str) -> None:
+        """Takes the dtypes that a map has for the layer's path."""
+        if self._policy_map is not None and self._path is None:
+            policy = self._policy_map[path]
+            self._dtype_policy, self._compute_dtype = policy.name, policy.compute_dtype
+
     @property
     def dtype_policy(self):
-        """The `DTypePolicy` behind these dtypes. One may be assigned, to a layer with weights only one that keeps their
-        dtype."""
-        return dtype_policies.DTypePolicy(self._dtype_policy)
+        """The `DTypePolicy` behind these dtypes, or the `DTypePolicyMap` that has it. One may be assigned, to a layer
+        with weights only one that keeps their dtype; what is assigned to a layer with a map and a path goes there."""
+        return dtype_policies.DTypePolicy(self._dtype_policy) if self._policy_map is None else self._policy_map
 
     @dtype_policy.setter
     def dtype_policy(self, value):
@@ -41,7 +54,13 @@ class Casting:
                 f"Layer '{self.name}' has weights of dtype {self.dtype}; expected a dtype_policy that keeps it. "
                 f"Received: dtype_policy={policy.name!r}"
             )
-        self._dtype_policy, self._compute_dtype = policy.name, policy.compute_dtype
+        known = self._policy_map
+        self._set_policy(policy)
+        if known is not None and self._path and self._policy_map is None:
+            if self._path in known:
+                del known[self._path]
+            known[self._path] = policy
+            self._policy_map = known
 
     def _converted(self, arguments: dict) -> dict:
         """The arguments of a call as `call` is given them."""

@@ -7,16 +7,6 @@ import inspect
 from swiftbn import dtype_policies, tree
 
 
-def dtype_policy(dtype) -> tuple[str, str]:
-    """(name, dtype of what goes in and out) of a dtype, a policy, its name or its configuration.
-
-    Raises:
-        ValueError: not a float dtype or a mixed policy.
-    """
-    policy = dtype_policies.get(dtype)
-    return policy.name, policy.compute_dtype
-
-
 def dtype_config(name: str) -> dict:
     return {
         "module": "keras",
@@ -37,7 +27,9 @@ def regularizer(identifier):
 
 def base_config(layer) -> dict:
     """What all layers can be configured with."""
-    config = {"name": layer.name, "trainable": layer._trainable, "dtype": dtype_config(layer._dtype_policy)}
+    policy_map = layer._policy_map
+    dtype = dtype_config(layer._dtype_policy) if policy_map is None else dtype_policies.serialize(policy_map)
+    config = {"name": layer.name, "trainable": layer._trainable, "dtype": dtype}
     if layer.activity_regularizer is not None:
         from swiftbn import regularizers
 

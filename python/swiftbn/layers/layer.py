@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 
-from swiftbn import naming, tree
+from swiftbn import dtype_policies, naming, tree
 from swiftbn.layers._call import (
     bind,
     build_arguments,
@@ -15,7 +15,7 @@ from swiftbn.layers._call import (
     training_by_name,
 )
 from swiftbn.layers._casting import Casting
-from swiftbn.layers._config import automatic_config, base_config, dtype_policy, regularizer, without_unknown_none
+from swiftbn.layers._config import automatic_config, base_config, regularizer, without_unknown_none
 from swiftbn.layers._masks import Masks, fill_masks, previous_masks
 from swiftbn.layers._state import State
 from swiftbn.layers._stateless import Stateless
@@ -71,13 +71,13 @@ class Layer(Weights, State, Stateless, Masks, Casting, Operation):
             raise ValueError(f"{type(self).__name__}: only autocast=True is supported. Received: autocast=False")
         if kwargs:
             raise ValueError(f"{type(self).__name__}: unknown arguments. Received: {', '.join(sorted(kwargs))}")
-        self._dtype_policy, self._compute_dtype = dtype_policy(dtype)
+        self._path = None
+        self._set_policy(dtype_policies.get(dtype))
         self._trainable = trainable
         self.activity_regularizer = regularizer(activity_regularizer)
         self._losses = []
         self._input_spec = None
         self._build_shapes = None
-        self._path = None
         self.built = False
 
     @property
@@ -100,7 +100,8 @@ class Layer(Weights, State, Stateless, Masks, Casting, Operation):
         """Makes the layer's state; by default by calling it on symbolic inputs, which builds its sub-layers."""
         if not self.built and self._layers:
             inputs = map_shapes(lambda shape: KerasTensor(shape, self.dtype), input_shape)
-            trace_output_spec(self.call, (inputs,), {})
+            with naming.name_scope(self.name, caller=self):
+                trace_output_spec(self.call, (inputs,), {})
         self._build_shapes = {"input_shape": input_shape}
         self.built = True
 
@@ -146,6 +147,9 @@ class Layer(Weights, State, Stateless, Masks, Casting, Operation):
             bound = bind(self, signature, args, kwargs)
         symbolic = is_symbolic((args, kwargs))
         arguments = dict(bound.arguments)
+        if self._policy_map is not None:
+            with naming.name_scope(self.name, caller=self):
+                self._settle_policy(naming.current_path())
         if not symbolic:
             arguments = self._converted(arguments)
         if self._input_spec is not None:

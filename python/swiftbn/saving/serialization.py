@@ -25,6 +25,7 @@ _MODULES = {
     "swiftbn.activations": "keras.activations",
     "swiftbn.distillation": "keras.distillation",
     "swiftbn.dtype_policies": "keras",
+    "swiftbn.dtype_policy_map": "keras.dtype_policies",
     "swiftbn.utils.feature_specs": "keras.src.layers.preprocessing.feature_space",
     "swiftbn.utils": "keras.utils",
 }
