@@ -24,6 +24,9 @@ where SIMDMaskScalar: FixedWidthInteger & SignedInteger {
   static func keep(_ g: Vector, where x: Vector, equals y: Vector) -> Vector
   /// Lane-wise 0 where x equals y or either is NaN, else g.
   static func clear(_ g: Vector, where x: Vector, equals y: Vector) -> Vector
+  /// The numbers at even and at odd places of two vectors in a row, and back.
+  static func split(_ a: Vector, _ b: Vector) -> (even: Vector, odd: Vector)
+  static func merge(even: Vector, odd: Vector) -> (first: Vector, second: Vector)
 }
 
 extension KernelScalar {
@@ -80,6 +83,16 @@ extension Float: KernelScalar {
 
   @inline(__always)
   public static func clear(_ g: Vector, where x: Vector, equals y: Vector) -> Vector { sbn_clear_f(g, x, y) }
+
+  @inline(__always)
+  public static func split(_ a: Vector, _ b: Vector) -> (even: Vector, odd: Vector) {
+    (sbn_evens_f(a, b), sbn_odds_f(a, b))
+  }
+
+  @inline(__always)
+  public static func merge(even: Vector, odd: Vector) -> (first: Vector, second: Vector) {
+    (sbn_first_half_f(even, odd), sbn_second_half_f(even, odd))
+  }
 }
 
 extension Double: KernelScalar {
@@ -113,6 +126,16 @@ extension Double: KernelScalar {
 
   @inline(__always)
   public static func clear(_ g: Vector, where x: Vector, equals y: Vector) -> Vector { sbn_clear_d(g, x, y) }
+
+  @inline(__always)
+  public static func split(_ a: Vector, _ b: Vector) -> (even: Vector, odd: Vector) {
+    (sbn_evens_d(a, b), sbn_odds_d(a, b))
+  }
+
+  @inline(__always)
+  public static func merge(even: Vector, odd: Vector) -> (first: Vector, second: Vector) {
+    (sbn_first_half_d(even, odd), sbn_second_half_d(even, odd))
+  }
 }
 
 extension UnsafePointer where Pointee: KernelScalar {

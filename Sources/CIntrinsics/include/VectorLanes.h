@@ -32,6 +32,44 @@ typedef double sbn_doubles __attribute__((ext_vector_type(SBN_FLOATS / 2)));
 SBN_VECTOR_OPERATIONS(sbn_floats, f)
 SBN_VECTOR_OPERATIONS(sbn_doubles, d)
 
+// Of the numbers of two vectors in a row, those at even and at odd places; and back: the first and the second half of
+// the row that takes its numbers from a and b in turn.
+#define SBN_EVENS_2 0, 2
+#define SBN_EVENS_4 SBN_EVENS_2, 4, 6
+#define SBN_EVENS_8 SBN_EVENS_4, 8, 10, 12, 14
+#define SBN_EVENS_16 SBN_EVENS_8, 16, 18, 20, 22, 24, 26, 28, 30
+#define SBN_ODDS_2 1, 3
+#define SBN_ODDS_4 SBN_ODDS_2, 5, 7
+#define SBN_ODDS_8 SBN_ODDS_4, 9, 11, 13, 15
+#define SBN_ODDS_16 SBN_ODDS_8, 17, 19, 21, 23, 25, 27, 29, 31
+#define SBN_FIRST_2 0, 2
+#define SBN_FIRST_4 0, 4, 1, 5
+#define SBN_FIRST_8 0, 8, 1, 9, 2, 10, 3, 11
+#define SBN_FIRST_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define SBN_SECOND_2 1, 3
+#define SBN_SECOND_4 2, 6, 3, 7
+#define SBN_SECOND_8 4, 12, 5, 13, 6, 14, 7, 15
+#define SBN_SECOND_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+
+#define SBN_SHUFFLE(V, name, ...) \
+  SBN_LANES V name(V a, V b) { return __builtin_shufflevector(a, b, __VA_ARGS__); }
+#define SBN_PAIRS(V, suffix, count)                         \
+  SBN_SHUFFLE(V, sbn_evens_##suffix, SBN_EVENS_##count)     \
+  SBN_SHUFFLE(V, sbn_odds_##suffix, SBN_ODDS_##count)       \
+  SBN_SHUFFLE(V, sbn_first_half_##suffix, SBN_FIRST_##count) \
+  SBN_SHUFFLE(V, sbn_second_half_##suffix, SBN_SECOND_##count)
+
+#if SBN_FLOATS == 16
+SBN_PAIRS(sbn_floats, f, 16)
+SBN_PAIRS(sbn_doubles, d, 8)
+#elif SBN_FLOATS == 8
+SBN_PAIRS(sbn_floats, f, 8)
+SBN_PAIRS(sbn_doubles, d, 4)
+#else
+SBN_PAIRS(sbn_floats, f, 4)
+SBN_PAIRS(sbn_doubles, d, 2)
+#endif
+
 // Zero, as a value that the optimizer does not know to be zero.
 SBN_LANES sbn_floats sbn_hidden_zero_f(void) {
   sbn_floats zero = 0;
