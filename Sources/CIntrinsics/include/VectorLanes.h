@@ -70,6 +70,10 @@ SBN_PAIRS(sbn_floats, f, 4)
 SBN_PAIRS(sbn_doubles, d, 2)
 #endif
 
+// The first and the second half of the lanes as double; Swift's own conversion is a call for each.
+SBN_LANES sbn_doubles sbn_low_doubles(sbn_floats v) { return __builtin_convertvector(v.lo, sbn_doubles); }
+SBN_LANES sbn_doubles sbn_high_doubles(sbn_floats v) { return __builtin_convertvector(v.hi, sbn_doubles); }
+
 // Zero, as a value that the optimizer does not know to be zero.
 SBN_LANES sbn_floats sbn_hidden_zero_f(void) {
   sbn_floats zero = 0;

@@ -1,3 +1,5 @@
+import CIntrinsics
+
 extension UnsafeMutablePointer where Pointee == Double {
   /// Adds a vector of sums to the Doubles from `index`, converted.
   @inline(__always)
@@ -5,8 +7,8 @@ extension UnsafeMutablePointer where Pointee == Double {
     if T.self == Float.self {
       let floats = unsafeBitCast(sums, to: FloatVector.self)
       let half = DoubleVector.scalarCount
-      store(vector(at: index) + DoubleVector(floats.lowHalf), at: index)
-      store(vector(at: index &+ half) + DoubleVector(floats.highHalf), at: index &+ half)
+      store(vector(at: index) + sbn_low_doubles(floats), at: index)
+      store(vector(at: index &+ half) + sbn_high_doubles(floats), at: index &+ half)
     } else {
       store(vector(at: index) + unsafeBitCast(sums, to: DoubleVector.self), at: index)
     }
