@@ -5,6 +5,7 @@ a run of the whole program, as its profile gives them. A whole run of both sides
 """
 
 import functools
+import itertools
 
 from _interleave import Clocked
 from _rows import Row, worst_error
@@ -18,15 +19,19 @@ EPSILON = 1e-3
 
 
 def rows(setting):
-    for shape in [(2, 4, 4, 8)] if setting.quick else SHAPES:
-        arrays = make_arrays(shape)
+    shapes = [(2, 4, 4, 8)] if setting.quick else SHAPES
+    for shape, channels_first in itertools.product(shapes, (False, True)):
+        arrays = make_arrays(shape, channels_first)
+        shape = arrays["x"].shape
         for relu_first, name in ((False, "BN, ReLU, max pool"), (True, "bias, ReLU, BN, max pool")):
-            forward = _our_program(shape, relu_first, gradients=False)
-            both = _our_program(shape, relu_first, gradients=True)
-            theirs = _torch(arrays, relu_first) if setting.peer else dict.fromkeys(("forward", "backward", "both"))
+            forward = _our_program(shape, relu_first, channels_first, gradients=False)
+            both = _our_program(shape, relu_first, channels_first, gradients=True)
+            theirs = dict.fromkeys(("forward", "backward", "both"))
+            if setting.peer:
+                theirs = _torch(arrays, relu_first, channels_first)
 
-            error = functools.partial(_error, arrays, relu_first)
-            label = f"{shape} {name}"
+            error = functools.partial(_error, arrays, relu_first, channels_first)
+            label = f"{shape} {'channels first, ' if channels_first else ''}{name}"
             inputs = tuple(arrays.values())
             if not relu_first:
                 ours = _runner(forward, inputs[:-1])
@@ -35,18 +40,32 @@ def rows(setting):
             yield Row(f"{label} both", _runner(both, inputs), theirs["both"], error)
 
 
-def _error(arrays, relu_first, found):
+def _error(arrays, relu_first, channels_first, found):
     """PyTorch's results are without the bias's gradient, and forward there is y alone."""
-    return worst_error(found if isinstance(found, tuple) else (found,), _exact(relu_first, **arrays))
+    exact = _exact(relu_first, **{k: _to_last(v) if channels_first else v for k, v in arrays.items()})
+    if channels_first:
+        exact = [_to_first(v) for v in exact]
+    return worst_error(found if isinstance(found, tuple) else (found,), exact)
 
 
-def make_arrays(shape) -> dict:
+def _to_first(v):
+    return v.transpose(0, 3, 1, 2) if v.ndim == 4 else v
+
+
+def _to_last(v):
+    return v.transpose(0, 2, 3, 1) if v.ndim == 4 else v
+
+
+def make_arrays(shape, channels_first=False) -> dict:
+    """Of channels-last images of that shape, or of the same with their channels first."""
     import numpy as np
 
     rng = np.random.default_rng(0)
     n, h, w, c = shape
     uniform = rng.uniform(0.5, 1.5, (3, c)).astype(np.float32)
     x, dy = (rng.standard_normal(s, dtype=np.float32) for s in (shape, (n, h // 2, w // 2, c)))
+    if channels_first:
+        x, dy = (np.ascontiguousarray(_to_first(v)) for v in (x, dy))
     return {"x": x, "bias": uniform[0] - 1, "gamma": uniform[1], "beta": uniform[2] - 1, "dy": dy}
 
 
@@ -66,7 +85,7 @@ def _backward_clock(program, inputs):
     return seconds
 
 
-def _our_program(shape, relu_first, gradients):
+def _our_program(shape, relu_first, channels_first, gradients):
     """(y, and with `gradients` dx, dgamma, dbeta, dbias) from the arrays of `make_arrays`."""
     from swiftbn import ops
     from swiftbn.ops._dispatch import call
@@ -74,10 +93,13 @@ def _our_program(shape, relu_first, gradients):
 
     with Trace() as trace:
         x = trace.input("x", shape, "float32")
-        bias, gamma, beta = (trace.input(name, shape[-1:], "float32") for name in ("bias", "gamma", "beta"))
-        h = ops.relu(x + bias) if relu_first else x
-        h = call("batch_norm", h, gamma, beta, axis=-1, epsilon=EPSILON, scale=True, center=True)[0]
-        y = ops.max_pool(h if relu_first else ops.relu(h), 2)
+        axis = 1 if channels_first else -1
+        bias, gamma, beta = (trace.input(name, (shape[axis],), "float32") for name in ("bias", "gamma", "beta"))
+        spread = ops.reshape(bias, (-1, 1, 1)) if channels_first else bias
+        h = ops.relu(x + spread) if relu_first else x
+        h = call("batch_norm", h, gamma, beta, axis=axis, epsilon=EPSILON, scale=True, center=True)[0]
+        data_format = "channels_first" if channels_first else "channels_last"
+        y = ops.max_pool(h if relu_first else ops.relu(h), 2, data_format=data_format)
         if not gradients:
             return trace.compile([y])
         dy = trace.input("dy", y.shape, "float32")
@@ -85,11 +107,16 @@ def _our_program(shape, relu_first, gradients):
         return trace.compile([y, *trace.gradients([y], sources, [dy])])
 
 
-def _torch(arrays, relu_first) -> dict:
+def _torch(arrays, relu_first, channels_first) -> dict:
     import torch
     import torch.nn.functional as tf
 
-    x, dy = (torch.from_numpy(arrays[name]).permute(0, 3, 1, 2) for name in ("x", "dy"))
+    def back(t):
+        return t if channels_first else t.permute(0, 2, 3, 1)
+
+    x, dy = (torch.from_numpy(arrays[name]) for name in ("x", "dy"))
+    if not channels_first:
+        x, dy = (t.permute(0, 3, 1, 2) for t in (x, dy))
     bias, gamma, beta = (torch.from_numpy(arrays[name]) for name in ("bias", "gamma", "beta"))
     leaves = [x.detach().requires_grad_(), gamma.clone().requires_grad_(), beta.clone().requires_grad_()]
     bias = bias[:, None, None]
@@ -101,10 +128,10 @@ def _torch(arrays, relu_first) -> dict:
 
     def forward():
         with torch.no_grad():
-            return chain(x, gamma, beta).permute(0, 2, 3, 1)
+            return back(chain(x, gamma, beta))
 
     def results(y, gradients):
-        y, dx = (v.detach().permute(0, 2, 3, 1) for v in (y, gradients[0]))
+        y, dx = (back(v.detach()) for v in (y, gradients[0]))
         return y, dx, *gradients[1:]
 
     def both():

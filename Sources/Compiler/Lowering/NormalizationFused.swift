@@ -10,19 +10,25 @@ extension FusedBatchNormPooling {
     let picked = keepsPicked ? c.outputs[4] : nil
     let gamma = norm.attributes.gammaIndex.map { c.inputs[$0] }
     let beta = norm.attributes.betaIndex.map { c.inputs[$0] }
-    let shape = PoolingStages(pooling, x: x.type, y: y.type).planes
-    let (epsilon, relu, temporary) = (norm.attributes.epsilon, relu, c.temporary)
+    let shape = poolingShape(pooling, x: x.type, y: y.type, channelsFirst: channelsFirst)
+    let (epsilon, relu, temporary, channelsFirst) = (norm.attributes.epsilon, relu, c.temporary, channelsFirst)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
         batchNormMaxPooling2D(
           x: memory.read(x, as: T.self), gamma: gamma.map { memory.read($0) }, beta: beta.map { memory.read($0) },
           y: memory.write(y), picked: picked.map { memory.write($0) }, mean: memory.write(mean),
           variance: memory.write(variance), inverseStd: memory.write(inverse), coefficients: memory.write(temporary),
-          shape: shape, epsilon: epsilon, relu: relu)
+          shape: shape, epsilon: epsilon, relu: relu, channelsFirst: channelsFirst)
       }
     }
     return try c.forFloat(x) { make($0) }
   }
+}
+
+/// The pooling's extents, those of channels-last images.
+private func poolingShape(_ pooling: Pooling, x: TensorType, y: TensorType, channelsFirst: Bool) -> PoolingShape {
+  channelsFirst
+    ? PoolingStages(pooling, x: x.channelsLast, y: y.channelsLast).planes : PoolingStages(pooling, x: x, y: y).planes
 }
 
 extension FusedPoolingGradient {
@@ -33,15 +39,16 @@ extension FusedPoolingGradient {
     let (dy, picked, x) = (c.inputs[0], c.inputs[1], c.inputs[2])
     let (mean, inverse, gamma) = (c.inputs[3], c.inputs[4], norm.scale ? c.inputs[5] : nil)
     let (dx, dgamma, dbeta, dbias) = (c.outputs[0], c.outputs[1], c.outputs[2], rectifies ? c.outputs[3] : nil)
-    let shape = PoolingStages(pooling, x: x.type, y: dy.type).planes
-    let (relu, temporary) = (relu, c.temporary)
+    let shape = poolingShape(pooling, x: x.type, y: dy.type, channelsFirst: channelsFirst)
+    let (relu, temporary, channelsFirst) = (relu, c.temporary, channelsFirst)
     func make<T: KernelScalar>(_ t: T.Type) -> Step {
       { memory in
         batchNormMaxPooling2DBackward(
           dy: memory.read(dy, as: T.self), picked: memory.read(picked), x: memory.read(x),
           gamma: gamma.map { memory.read($0) }, mean: memory.read(mean), inverseStd: memory.read(inverse),
           dx: memory.write(dx), dgamma: memory.write(dgamma), dbeta: memory.write(dbeta),
-          dbias: dbias.map { memory.write($0) }, coefficients: memory.write(temporary), shape: shape, relu: relu)
+          dbias: dbias.map { memory.write($0) }, coefficients: memory.write(temporary), shape: shape, relu: relu,
+          channelsFirst: channelsFirst)
       }
     }
     return try c.forFloat(x) { make($0) }

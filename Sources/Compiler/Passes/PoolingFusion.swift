@@ -5,6 +5,9 @@ extension Draft {
   /// Batch normalization, ReLU if there is one, and max pooling as one step; backward the gradients of all three, of a
   /// ReLU in front of the normalization and of the bias there as one. The normalized tensor and its gradient, as large
   /// as x, then never exist.
+  ///
+  /// Pooling is of channels-last images. Where the normalization is of channels-first ones, the changes of layout around
+  /// the pooling and its gradient go as well.
   mutating func fusePooling() {
     let uses = useCounts()
     let readers = readers()
@@ -12,99 +15,165 @@ extension Draft {
     var replaced = [Int: Instruction]()
     var gone = Set<Int>()
     for index in instructions.indices {
-      guard let pooling = instructions[index].operation as? Pooling,
-        let forward = pooledNormalization(index, pooling, producers)
-      else { continue }
+      guard let forward = pooledNormalization(index, readers, producers) else { continue }
       let norm = instructions[forward.norm]
-      let (y, pooled) = (norm.outputs[0], instructions[index].outputs[0])
-      // Besides the pooling, only its gradient and that of the ReLU may read what it pools.
-      let others = readers[y].filter { $0 != index }
-      var operation = FusedBatchNormPooling(norm: forward.operation, relu: forward.relu, pooling: pooling)
-      guard !outputs.contains(y), !assignments.contains(where: { $0.value == y }) else { continue }
-      if others.isEmpty {
-        replaced[forward.norm] = Instruction(
-          operation: operation, inputs: norm.inputs, outputs: [pooled] + norm.outputs.dropFirst())
-        gone.insert(index)
+      var operation = FusedBatchNormPooling(
+        norm: forward.operation, relu: forward.relu, pooling: forward.pooling, channelsFirst: forward.layout != nil)
+      let results = [forward.pooled] + norm.outputs.dropFirst()
+      // Nobody but what is fused may read what will not exist.
+      func areRead(_ expected: [(value: Int, by: Set<Int>)]) -> Bool {
+        expected.allSatisfy { value, by in Set(readers[value]) == by && uses[value] == by.count }
+      }
+      if areRead(forward.hidden(and: [], behindRelu: [])) {
+        replaced[forward.norm] = Instruction(operation: operation, inputs: norm.inputs, outputs: results)
+        gone.formUnion(forward.fused)
         continue
       }
-      guard let chain = gradientChain(y, pooled, norm, forward.relu, uses, readers), Set(others) == chain.readersOfY
+      guard let chain = gradientChain(forward, uses, readers, producers),
+        areRead(forward.hidden(and: [chain.unpool], behindRelu: Set([chain.relu].compactMap { $0 })))
       else { continue }
-      let picked = newValue(types[pooled])
+      let picked = newValue(types[forward.pooled])
       operation.keepsPicked = true
-      replaced[forward.norm] = Instruction(
-        operation: operation, inputs: norm.inputs, outputs: [pooled] + norm.outputs.dropFirst() + [picked])
-      let (unpool, gradient) = (instructions[chain.unpool], instructions[chain.norm])
+      replaced[forward.norm] = Instruction(operation: operation, inputs: norm.inputs, outputs: results + [picked])
+      let gradient = instructions[chain.norm]
       var outputs = gradient.outputs
-      if let relu = chain.reluInFront.map({ instructions[$0] }) {
-        outputs = [relu.outputs[0]] + outputs.dropFirst() + relu.outputs.dropFirst()
-      }
+      if let front = chain.front { outputs = [front.dx] + outputs.dropFirst() + [front.dbias] }
       replaced[chain.norm] = Instruction(
         operation: FusedPoolingGradient(
-          norm: forward.operation.attributes, relu: forward.relu, pooling: pooling,
-          rectifies: chain.reluInFront != nil),
-        inputs: [unpool.inputs[0], picked] + gradient.inputs.dropFirst(), outputs: outputs)
-      gone.formUnion([index, chain.unpool] + [chain.relu, chain.reluInFront].compactMap { $0 })
+          norm: forward.operation.attributes, relu: forward.relu, pooling: forward.pooling,
+          rectifies: chain.front != nil, channelsFirst: forward.layout != nil),
+        inputs: [chain.dy, picked] + gradient.inputs.dropFirst(), outputs: outputs)
+      gone.formUnion(forward.fused + chain.fused)
     }
     instructions = instructions.indices.filter { !gone.contains($0) }.map { replaced[$0] ?? instructions[$0] }
   }
 
-  /// The training normalization, over the last axis of the whole batch, that makes what is pooled in windows apart.
-  private func pooledNormalization(_ index: Int, _ pooling: Pooling, _ producers: [Int])
-    -> (norm: Int, operation: BatchNorm, relu: Bool)?
-  {
-    let maker = producers[instructions[index].inputs[0]]
-    guard pooling.isMaximum, pooling.size.count == 2, pooling.window.strides == pooling.size, maker >= 0,
-      instructions[maker].outputs[0] == instructions[index].inputs[0]
+  /// Positions of a training normalization and what follows it up to the pooling's result, and their values.
+  private struct PooledNormalization {
+    let pool, norm: Int
+    let operation: BatchNorm
+    let relu: Bool
+    let pooling: Pooling
+    /// The changes of layout in front of and behind the pooling of channels-first images.
+    let layout: (front: Int, behind: Int)?
+    /// The normalized images, and the pooled ones, in the normalization's layout.
+    let y, pooled: Int
+    /// The same as the pooling has them.
+    let source, result: Int
+
+    /// What goes.
+    var fused: [Int] { [pool] + (layout.map { [$0.front, $0.behind] } ?? []) }
+
+    /// Values that will not exist, and who may read them: `unpool` reads what the pooling has, `relu` what is pooled.
+    func hidden(and unpool: Set<Int>, behindRelu relu: Set<Int>) -> [(value: Int, by: Set<Int>)] {
+      guard let layout else { return [(y, unpool.union(relu).union([pool]))] }
+      return [(y, relu.union([layout.front])), (source, unpool.union([pool])), (result, unpool.union([layout.behind]))]
+    }
+  }
+
+  /// The normalization over the channels of the whole batch that makes what is pooled in windows side by side.
+  private func pooledNormalization(_ index: Int, _ readers: [[Int]], _ producers: [Int]) -> PooledNormalization? {
+    guard let pooling = instructions[index].operation as? Pooling, pooling.isMaximum, pooling.size.count == 2,
+      pooling.window.strides == pooling.size
     else { return nil }
+    let (source, result) = (instructions[index].inputs[0], instructions[index].outputs[0])
+    var (y, pooled, layout): (Int, Int, (front: Int, behind: Int)?) = (source, result, nil)
+    if producers[source] >= 0, instructions[producers[source]].turnsChannels(.toLast) {
+      // Windows of other sizes would be walked number by number.
+      guard pooling.size == [2, 2],
+        let behind = readers[result].first(where: { instructions[$0].turnsChannels(.toFirst) })
+      else { return nil }
+      layout = (producers[source], behind)
+      y = instructions[producers[source]].inputs[0]
+      pooled = instructions[behind].outputs[0]
+    }
+    let maker = producers[y]
+    guard maker >= 0, instructions[maker].outputs[0] == y else { return nil }
     let (operation, relu): (BatchNorm, Bool)
     switch instructions[maker].operation {
     case let norm as BatchNorm: (operation, relu) = (norm, false)
     case let fused as FusedBatchNorm: (operation, relu) = (fused.norm, true)
     default: return nil
     }
-    let isLastAxis = operation.attributes.axis == -1 || operation.attributes.axis == 3
-    return isLastAxis && operation.attributes.groupSize == 0 ? (maker, operation, relu) : nil
+    let axis = operation.attributes.axis
+    let isOverChannels = layout == nil ? axis == -1 || axis == 3 : axis == 1 || axis == -3
+    guard isOverChannels, operation.attributes.groupSize == 0 else { return nil }
+    return PooledNormalization(
+      pool: index, norm: maker, operation: operation, relu: relu, pooling: pooling, layout: layout, y: y,
+      pooled: pooled, source: source, result: result)
   }
 
   /// Positions of the instructions that bring the pooled tensor's gradient back to the normalization's input.
   private struct GradientChain {
-    let unpool: Int
+    let unpool, norm: Int
     let relu: Int?
-    let norm: Int
-    let reluInFront: Int?
-    var readersOfY: Set<Int> { Set([unpool] + (relu.map { [$0] } ?? [])) }
+    /// The pooled tensor's gradient in the normalization's layout.
+    let dy: Int
+    /// The gradient of the ReLU in front of the normalization and that of its bias.
+    let front: (dx: Int, dbias: Int)?
+    /// What goes.
+    let fused: [Int]
   }
 
   private func gradientChain(
-    _ y: Int, _ pooled: Int, _ norm: Instruction, _ hasRelu: Bool, _ uses: [Int], _ readers: [[Int]]
+    _ forward: PooledNormalization, _ uses: [Int], _ readers: [[Int]], _ producers: [Int]
   ) -> GradientChain? {
+    let norm = instructions[forward.norm]
+    func onlyReader(_ value: Int) -> Int? { uses[value] == 1 ? readers[value].first : nil }
     guard
-      let unpool = readers[y].first(where: {
-        instructions[$0].operation is MaxPoolingGradient && Array(instructions[$0].inputs.dropFirst()) == [y, pooled]
+      let unpool = readers[forward.source].first(where: {
+        instructions[$0].operation is MaxPoolingGradient
+          && Array(instructions[$0].inputs.dropFirst()) == [forward.source, forward.result]
       })
     else { return nil }
-    func onlyReader(_ value: Int) -> Int? { uses[value] == 1 ? readers[value].first : nil }
-    guard var next = onlyReader(instructions[unpool].outputs[0]) else { return nil }
-    var (relu, gradientValue): (Int?, Int) = (nil, instructions[unpool].outputs[0])
-    if hasRelu {
-      guard instructions[next].operation is ReluGradient, instructions[next].inputs == [gradientValue, y] else {
-        return nil
-      }
-      (relu, gradientValue) = (next, instructions[next].outputs[0])
-      guard let after = onlyReader(gradientValue) else { return nil }
-      next = after
+    var (dy, value, fused) = (instructions[unpool].inputs[0], instructions[unpool].outputs[0], [unpool])
+    if forward.layout != nil {
+      guard producers[dy] >= 0, instructions[producers[dy]].turnsChannels(.toLast), let back = onlyReader(value),
+        instructions[back].turnsChannels(.toFirst)
+      else { return nil }
+      fused += uses[dy] == 1 ? [producers[dy], back] : [back]
+      (dy, value) = (instructions[producers[dy]].inputs[0], instructions[back].outputs[0])
     }
-    let gradient = instructions[next]
+    var relu: Int?
+    if forward.relu {
+      guard let position = onlyReader(value), instructions[position].operation is ReluGradient,
+        instructions[position].inputs == [value, forward.y]
+      else { return nil }
+      (relu, value) = (position, instructions[position].outputs[0])
+      fused.append(position)
+    }
     let x = norm.inputs[0]
-    guard gradient.operation is BatchNormGradient, gradient.inputs[0] == gradientValue, gradient.inputs[1] == x,
-      gradient.inputs[2] == norm.outputs[1], gradient.inputs[3] == norm.outputs[3]
+    guard let position = onlyReader(value), instructions[position].operation is BatchNormGradient,
+      instructions[position].inputs[0] == value, instructions[position].inputs[1] == x,
+      instructions[position].inputs[2] == norm.outputs[1], instructions[position].inputs[3] == norm.outputs[3]
     else { return nil }
-    var reluInFront = onlyReader(gradient.outputs[0])
-    if let position = reluInFront {
-      let isRelu = instructions[position].operation is ReluBiasGradient
-      if !isRelu || instructions[position].inputs != [gradient.outputs[0], x] { reluInFront = nil }
+    let front = onlyReader(instructions[position].outputs[0]).flatMap {
+      reluInFront($0, instructions[position].outputs[0], x, readers, channelsFirst: forward.layout != nil)
     }
-    return GradientChain(unpool: unpool, relu: relu, norm: next, reluInFront: reluInFront)
+    return GradientChain(
+      unpool: unpool, norm: position, relu: relu, dy: dy, front: front.map { ($0.dx, $0.dbias) },
+      fused: fused + (front?.fused ?? []))
+  }
+
+  /// The gradient of a ReLU with bias, whose result x is, if that is what reads the gradient of x.
+  private func reluInFront(_ position: Int, _ gradient: Int, _ x: Int, _ readers: [[Int]], channelsFirst: Bool)
+    -> (dx: Int, dbias: Int, fused: [Int])?
+  {
+    let instruction = instructions[position]
+    guard instruction.inputs == [gradient, x] else { return nil }
+    if !channelsFirst {
+      guard instruction.operation is ReluBiasGradient else { return nil }
+      return (instruction.outputs[0], instruction.outputs[1], [position])
+    }
+    // The bias has been given axes of extent 1 behind the one of the channels.
+    let channels = types[x].shape[1]
+    guard instruction.operation is ReluGradient,
+      let sum = readers[instruction.outputs[0]].first(where: {
+        instructions[$0].operation is SumTo
+          && [[channels, 1, 1], [1, channels, 1, 1]].contains(types[instructions[$0].outputs[0]].shape.dims)
+      })
+    else { return nil }
+    return (instruction.outputs[0], instructions[sum].outputs[0], [position, sum])
   }
 
   /// The instructions that read each value.
@@ -117,17 +186,32 @@ extension Draft {
   }
 }
 
+extension Instruction {
+  fileprivate enum Turn {
+    case toLast, toFirst
+  }
+
+  /// Whether this brings the channels of images to another place.
+  fileprivate func turnsChannels(_ turn: Turn) -> Bool {
+    guard let axes = (operation as? Transpose)?.axes, axes.count == 4 else { return false }
+    return axes.map { $0 < 0 ? $0 + 4 : $0 } == (turn == .toLast ? [0, 2, 3, 1] : [0, 3, 1, 2])
+  }
+}
+
 /// (y, mean, variance, 1/σ [, x at each window's maximum]) from x [, γ] [, β].
 struct FusedBatchNormPooling: Lowerable {
   let norm: BatchNorm
   let relu: Bool
+  /// Of channels-last images; x and y have their channels first with `channelsFirst`.
   let pooling: Pooling
+  let channelsFirst: Bool
   var keepsPicked = false
   var name: String { "batch_norm" + (relu ? "+relu" : "") + "+max_pool2d" }
 
   func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     let types = try norm.infer(inputs)
-    let pooled = try pooling.infer([types[0]])
+    var pooled = try pooling.infer([channelsFirst ? types[0].channelsLast : types[0]])
+    if channelsFirst { pooled = pooled.map(\.channelsFirst) }
     return pooled + types.dropFirst() + (keepsPicked ? pooled : [])
   }
 }
@@ -139,6 +223,7 @@ struct FusedPoolingGradient: Lowerable {
   let pooling: Pooling
   /// The gradient goes on through a ReLU with bias, whose result x is.
   let rectifies: Bool
+  let channelsFirst: Bool
 
   var name: String {
     "max_pool2d_gradient" + (relu ? "+relu_gradient" : "") + "+batch_norm_gradient"
@@ -148,4 +233,10 @@ struct FusedPoolingGradient: Lowerable {
   func infer(_ inputs: [TensorType]) throws -> [TensorType] {
     [inputs[2]] + [TensorType](repeating: inputs[3], count: rectifies ? 3 : 2)
   }
+}
+
+extension TensorType {
+  /// The type of images whose channels are moved from or to the second axis.
+  var channelsLast: TensorType { TensorType(dtype, [shape[0], shape[2], shape[3], shape[1]]) }
+  var channelsFirst: TensorType { TensorType(dtype, [shape[0], shape[3], shape[1], shape[2]]) }
 }
