@@ -1,5 +1,6 @@
 """Every test begins with the same random state and the same names, so that a failure can be repeated alone."""
 
+import hashlib
 import sys
 
 import pytest
@@ -27,3 +28,26 @@ def eager_keras():
         tensorflow.config.run_functions_eagerly(True)
         yield
         tensorflow.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def data_cache(tmp_path, monkeypatch):
+    """Puts a file into an empty cache, from which there is no way to the net."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+
+    def unreachable(*_, **__):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    (tmp_path / "datasets").mkdir()
+
+    def put(name, data, module=None, constant="SHA256"):
+        path = tmp_path / "datasets" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        if module is not None:
+            algorithm = constant.rsplit("_", 1)[-1].lower()
+            monkeypatch.setattr(module, constant, hashlib.new(algorithm, data).hexdigest())
+        return path
+
+    return put
