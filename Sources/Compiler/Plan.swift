@@ -10,6 +10,8 @@ public struct StepSummary {
   /// Bytes of the tensors that it reads and writes.
   public let readBytes: Int
   public let writtenBytes: Int
+  /// Whether it is left out when its results are not chosen.
+  public let isConditional: Bool
 }
 
 /// How a graph is computed for one set of input types: steps in order and the memory they use.

@@ -36,6 +36,44 @@ def test_cond(value):
     assert wanted["a"] == (value * 2 if value > 0 else value - 1)
 
 
+def test_only_the_chosen_branch_is_computed():
+    """Indices out of range are errors in the branch that takes something by them, and only there."""
+
+    @swiftbn.jit
+    def function(flag, x, indices):
+        return ops.cond(flag, lambda: ops.take(x, indices, axis=0) * 2, lambda: x + 1)
+
+    x, good, bad = np.arange(3.0), np.array([2, 0, 1]), np.array([2, 0, 7])
+    np.testing.assert_array_equal(function(np.array(True), x, good), [4, 0, 2])
+    for indices in (good, bad):
+        np.testing.assert_array_equal(function(np.array(False), x, indices), x + 1)
+    with pytest.raises(ValueError, match="out of range"):
+        function(np.array(True), x, bad)
+    np.testing.assert_array_equal(function(np.array(True), x, good), [4, 0, 2])
+
+
+def test_shared_values_and_choices_within_choices():
+    def function(a, b, x):
+        shared = ops.exp(x)
+        inner = ops.cond(b, lambda: shared * 2, lambda: ops.sqrt(shared))
+        return ops.cond(a, lambda: inner + shared, lambda: ops.negative(x)), ops.where(b, inner, x)
+
+    compiled = swiftbn.jit(function)
+    for a in (True, False):
+        for b in (True, False):
+            arguments = (np.array(a), np.array(b), X)
+            for found, expected in zip(compiled(*arguments), function(*arguments), strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_gradients_of_choices_by_data():
+    def loss(x, flag):
+        return ops.sum(ops.cond(flag, lambda: ops.square(x), lambda: ops.sin(x)))
+
+    np.testing.assert_allclose(swiftbn.grad(loss)(X, np.array(True)), 2 * X)
+    np.testing.assert_allclose(swiftbn.grad(loss)(X, np.array(False)), np.cos(X))
+
+
 def test_branches_of_known_conditions_are_not_run():
     assert ops.cond(np.array([True]), lambda: 1, lambda: 1 / 0) == 1
     assert ops.cond(False, lambda: 1 / 0, lambda: 2) == 2

@@ -13,9 +13,19 @@ extension Draft {
       guard let (input, limit) = instruction.operation.checkedIndices(types(instruction.inputs)) else { continue }
       // A check of recomputed indices would have them computed before everything else.
       let value = original(of: instruction.inputs[input], originals, producers)
-      if checks.contains(where: { $0.inputs == [value] && ($0.operation as? IndexCheck)?.limit == limit }) { continue }
-      checks.append(
-        Instruction(operation: IndexCheck(limit: limit, of: instruction.operation.name), inputs: [value], outputs: []))
+      let isOfOriginal = value != instruction.inputs[input]
+      if let known = checks.firstIndex(where: {
+        $0.inputs == [value] && ($0.operation as? IndexCheck)?.limit == limit
+      }) {
+        if isOfOriginal, var check = checks[known].operation as? IndexCheck {
+          check.isOfOriginal = true
+          checks[known].operation = check
+        }
+        continue
+      }
+      var check = IndexCheck(limit: limit, of: instruction.operation.name)
+      check.isOfOriginal = isOfOriginal
+      checks.append(Instruction(operation: check, inputs: [value], outputs: []))
     }
     guard !checks.isEmpty || instructions.contains(where: { $0.operation is Requirement }) else { return }
     var isEarly = instructions.map { $0.operation is Requirement }
@@ -25,6 +35,15 @@ extension Draft {
       guard producer >= 0, !isEarly[producer] else { continue }
       isEarly[producer] = true
       open += instructions[producer].reads
+    }
+    // What is chosen has to be known before, if checks and what they depend on are to be left out for it.
+    let needs = needs()
+    let waits = instructions.indices.filter { isEarly[$0] }.map { needs.ofInstructions[$0] }
+    let chosen = (waits + checks.flatMap(\.inputs).compactMap { needs.ofValues[$0] }).reduce(into: Set()) {
+      $0.formUnion($1)
+    }
+    for choice in chosen {
+      for producer in cheapProducers(of: choice.condition, producers) ?? [] { isEarly[producer] = true }
     }
     let early = instructions.indices.filter { isEarly[$0] }.map { instructions[$0] }
     let late = instructions.indices.filter { !isEarly[$0] }.map { instructions[$0] }
@@ -65,6 +84,8 @@ extension Requirement: Lowerable {
 struct IndexCheck: Lowerable {
   let limit: Int
   let user: String
+  /// Whether indices are used that are computed again from the same values.
+  var isOfOriginal = false
   var name: String { "index_check" }
   var canFail: Bool { true }
 

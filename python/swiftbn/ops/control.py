@@ -1,7 +1,8 @@
-"""Control flow: loops are unrolled where they are described, choices by data compute every branch and select.
+"""Control flow: loops are unrolled where they are described, choices by data describe every branch and select.
 
-The graph of a step has no loops and no jumps. A number of steps has to be known when the code is described; what
-depends on data inside fit, a layer's call or a differentiated function is an error that names the argument.
+The graph of a step has no loops and no jumps; its program leaves out what only a branch needs that is not chosen. A
+number of steps has to be known when the code is described; what depends on data inside fit, a layer's call or a
+differentiated function is an error that names the argument.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ def _branched(name: str, conditions: list, functions: list):
 def cond(pred, true_fn, false_fn):
     """`true_fn()` if pred is true, else `false_fn()`.
 
-    For a symbolic pred both are computed and one result is selected, of the variables they assign as well; both have to
-    return the same structure and shapes. Where a branch that is not taken is infinite, its gradient may still be NaN.
+    For a symbolic pred both are described and one result is selected, of the variables they assign as well; both have
+    to return the same structure and shapes. A program leaves out what the other one alone needs. Where a branch that is
+    not taken is infinite, its gradient may still be NaN.
 
     Raises:
         TypeError: a branch that cannot be called.

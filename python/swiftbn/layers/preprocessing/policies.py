@@ -27,7 +27,7 @@ _COLORS = ("random_brightness", "random_color_degeneration", "random_contrast", 
 class _Policy(RandomImageLayer):
     """Layers that are attributes, `_names` of which images may go through.
 
-    Inside a model all of them are computed and one is selected, as its program has no jumps; on arrays only that one.
+    Inside a model all of them are described, and the one that is chosen is computed.
     """
 
     _names: tuple = ()
@@ -69,10 +69,12 @@ class _Policy(RandomImageLayer):
         if isinstance(index, (np.ndarray, np.generic)):
             names = [self._names[int(index)]] if int(index) < len(self._names) else []
             return getattr(getattr(self, names[0]), method)(x, drawn[names[0]]) if names else x
+        # A program computes what is chosen only, when the choice is known before.
+        chosen = [ops.equal(index, place) for place in range(len(self._names))]
         result = x
-        for place, name in enumerate(self._names):
+        for condition, name in zip(chosen, self._names, strict=True):
             changed = ops.cast(getattr(getattr(self, name), method)(x, drawn[name]), x.dtype)
-            result = ops.where(ops.equal(index, place), changed, result)
+            result = ops.where(condition, changed, result)
         return result
 
     def _drawn_by_layers(self, data, source) -> dict:
@@ -153,7 +155,7 @@ class AugMix(_Policy):
 
     The result is w·x + (1 - w)·Σ wₖ·chainₖ(x), cut to the value range: w has a beta distribution of both parameters
     alpha, the wₖ a Dirichlet distribution of equal ones. A chain has up to `chain_depth` layers, as each of its places
-    may stay empty. Inside a model all choices are computed, which takes long for several chains.
+    may stay empty.
 
     Args:
         value_range: the least and the largest value.
