@@ -157,7 +157,7 @@ private func runBackward<T: KernelScalar, Mask: ReluMask>(
 
 /// Writes what rounding took from the means to `residuals` if it matters for some channel; says whether.
 @inline(__always)
-private func findResiduals<T: KernelScalar>(
+func findResiduals<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ mean: UnsafePointer<T>, _ inverseStd: UnsafePointer<T>,
   _ residuals: UnsafeMutablePointer<T>, _ shape: NormalizationShape
 ) -> Bool {

@@ -70,7 +70,7 @@ private struct ForwardJob<T: KernelScalar, Relu: Flag>: NormalizationJob {
 /// True: for some channel the mean of d is so large that Σd² - (Σd)²/n cancels. Plain loops, which the compiler turns
 /// into vectors.
 @inline(never)
-private func convertToMoments(_ sums: ChannelSums, _ columns: Int, _ count: Double, _ epsilon: Double) -> Bool {
+func convertToMoments(_ sums: ChannelSums, _ columns: Int, _ count: Double, _ epsilon: Double) -> Bool {
   let (first, second, inverses) = (sums.first, sums.second, sums.scratch)
   let share = 1 / count
   var poor = 0
@@ -87,7 +87,7 @@ private func convertToMoments(_ sums: ChannelSums, _ columns: Int, _ count: Doub
 
 /// Writes a value near the mean of each channel to `shift`, from up to 16 elements spread over it.
 @inline(never)
-private func sampleShift<T: KernelScalar>(
+func sampleShift<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ channels: Range<Int>, _ shape: NormalizationShape, _ shift: UnsafeMutablePointer<T>,
   _ difference: UnsafeMutablePointer<T>
 ) {

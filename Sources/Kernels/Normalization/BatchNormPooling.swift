@@ -35,6 +35,24 @@ public func batchNormMaxPooling2D<T: KernelScalar>(
   }
 }
 
+/// `batchNormMaxPooling2D` with statistics that are known: z = (x - mean) * scale + offset with what
+/// `normalizationCoefficients` gives.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+public func normalizeMaxPooling2D<T: KernelScalar>(
+  x: UnsafePointer<T>, mean: UnsafePointer<T>, scale: UnsafePointer<T>, offset: UnsafePointer<T>,
+  y: UnsafeMutablePointer<T>, picked: UnsafeMutablePointer<T>?, shape: PoolingShape, relu: Bool
+) {
+  T.requireSpecialization()
+  let work = PickedWindows(x: x, mean: mean, scale: scale, offset: offset, y: y, picked: picked ?? y, shape: shape)
+  switch (relu, picked != nil) {
+  case (false, false): pickRows(work, No.self, No.self)
+  case (false, true): pickRows(work, No.self, Yes.self)
+  case (true, false): pickRows(work, Yes.self, No.self)
+  case (true, true): pickRows(work, Yes.self, Yes.self)
+  }
+}
+
 /// Batch normalization at inference with max pooling behind, in one pass.
 ///
 ///     z = gamma * (x - movingMean) / sqrt(movingVariance + epsilon) + beta, then max(0, z) if `relu`

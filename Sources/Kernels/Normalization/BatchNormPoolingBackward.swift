@@ -38,9 +38,24 @@ public func batchNormMaxPooling2DBackward<T: KernelScalar>(
     dy: dy, x: x, picked: picked, gamma: gamma, mean: mean, inverseStd: inverseStd, dgamma: dgamma, dbeta: dbeta,
     scale: scale, slope: slope, constant: constant, shape: shape.normalization(channelsFirst: channelsFirst),
     pickedShape: pickedShape, relu: relu)
+  batchNormMaxPooling2DGradientMap(
+    dy: dy, picked: picked, x: x, mean: mean, scale: scale, slope: slope, constant: constant, dx: dx, dbias: dbias,
+    shape: shape, relu: relu, channelsFirst: channelsFirst)
+}
+
+/// The last part of `batchNormMaxPooling2DBackward`, by the coefficients that `batchNormGradientCoefficients` makes of the
+/// sums over what was picked: dx = g * scale + (x - mean) * slope + constant; with `dbias`: 0 where x <= 0, dbias = Σ dx.
+@_specialize(where T == Float)
+@_specialize(where T == Double)
+public func batchNormMaxPooling2DGradientMap<T: KernelScalar>(
+  dy: UnsafePointer<T>, picked: UnsafePointer<T>, x: UnsafePointer<T>, mean: UnsafePointer<T>,
+  scale: UnsafePointer<T>, slope: UnsafePointer<T>, constant: UnsafePointer<T>, dx: UnsafeMutablePointer<T>,
+  dbias: UnsafeMutablePointer<T>?, shape: PoolingShape, relu: Bool, channelsFirst: Bool = false
+) {
+  T.requireSpecialization()
   let work = PooledGradient(
-    dy: dy, picked: picked, x: x, mean: mean, scale: UnsafePointer(scale), slope: UnsafePointer(slope),
-    constant: UnsafePointer(constant), dx: dx, dbias: dbias, shape: shape)
+    dy: dy, picked: picked, x: x, mean: mean, scale: scale, slope: slope, constant: constant, dx: dx, dbias: dbias,
+    shape: shape)
   switch (relu, dbias != nil) {
   case (false, false): spreadWindows(work, No.self, No.self, channelsFirst)
   case (false, true): spreadWindows(work, No.self, Yes.self, channelsFirst)
