@@ -12,6 +12,8 @@ final class RowBlockPlan: @unchecked Sendable {
   /// For the arenas of all threads.
   let arenaBytes: Int
 
+  /// Pairs (operand, result) that may share memory: of each block, the operand has been read when the result is written.
+  let inPlacePairs: [(input: Int, output: Int)]
   /// More threads than this find no arena.
   let threadLimit: Int
 
@@ -22,9 +24,10 @@ final class RowBlockPlan: @unchecked Sendable {
   private let slots: Int
   private let slotBytes: Int
   private let tableBytes: Int
-  /// Bytes of one row of each operand that is read by rows, and of each result.
+  /// Bytes of one row of each operand that is read by rows.
   private let operandRowBytes: [Int]
-  private let resultRowBytes: [Int]
+  /// Bytes of each result, for a row or for a block.
+  private let resultBytes: [(count: Int, isGathered: Bool)]
   /// The next block that no thread has taken. Runs of a plan do not overlap.
   private let next = Atomic<Int>(0)
 
@@ -60,17 +63,32 @@ final class RowBlockPlan: @unchecked Sendable {
   ///   - types: of all values, for the whole batch.
   ///   - operands: values that the instructions read from outside; the first `slicedCount` of them by rows.
   ///   - results: values that are read outside.
+  ///   - gathered: values that are gathered over all rows; those of all blocks, one behind the other, are the result.
   init(
-    instructions: [Instruction], types: [TensorType], operands: [Int], slicedCount: Int, results: [Int], rows: Int,
-    blockRows: Int
+    instructions: [Instruction], types: [TensorType], operands: [Int], slicedCount: Int, results: [Int],
+    gathered: Set<Int>, rows: Int, blockRows: Int
   ) throws {
     self.rows = rows
     self.blockRows = blockRows
     name = "rows(" + instructions.map(\.operation.name).joined(separator: ", ") + ")"
-    outputTypes = results.map { types[$0] }
-    operandRowBytes = operands.prefix(slicedCount).map { types[$0].byteCount / rows }
-    resultRowBytes = results.map { types[$0].byteCount / rows }
-    let byRows = operands.prefix(slicedCount) + instructions.flatMap(\.outputs)
+    let blocks = (rows - 1) / blockRows + 1
+    outputTypes = results.map { value in
+      guard gathered.contains(value) else { return types[value] }
+      return TensorType(types[value].dtype, Shape([blocks] + types[value].shape.dims))
+    }
+    let operandRowBytes = operands.prefix(slicedCount).map { types[$0].byteCount / rows }
+    let resultBytes: [(count: Int, isGathered: Bool)] = results.map {
+      gathered.contains($0) ? (types[$0].byteCount, true) : (types[$0].byteCount / rows, false)
+    }
+    (self.operandRowBytes, self.resultBytes) = (operandRowBytes, resultBytes)
+    let byRows = operands.prefix(slicedCount) + instructions.flatMap(\.outputs).filter { !gathered.contains($0) }
+    let order = ReadsAndWrites(instructions, types)
+    inPlacePairs = operands.indices.prefix(slicedCount).flatMap { operand in
+      results.indices
+        .filter { !resultBytes[$0].isGathered && resultBytes[$0].count == operandRowBytes[operand] }
+        .filter { order.isRead(operands[operand], before: results[$0]) }
+        .map { (input: operand, output: $0) }
+    }
     let sizes = [blockRows, rows % blockRows].filter { $0 > 0 }
     variants = try sizes.map { size in
       var types = types
@@ -80,7 +98,6 @@ final class RowBlockPlan: @unchecked Sendable {
           sources: operands.enumerated().map { ($0.element, .input($0.offset)) }, types: types,
           instructions: instructions, outputs: results, assignments: []))
     }
-    let blocks = (rows - 1) / blockRows + 1
     slots = max(1, min(blocks, threadCount))
     threadLimit = slots < blocks ? slots : Int.max
     tableBytes = (variants.map(\.valueCount).max()! * MemoryLayout<UnsafeRawPointer>.stride + 63) & ~63
@@ -121,7 +138,8 @@ final class RowBlockPlan: @unchecked Sendable {
         table[value] = memory.raw(operands[index]) + start
       }
       for (value, index) in variant.results {
-        table[value] = memory.raw(results[index]) + firstRow * resultRowBytes[index]
+        let (count, isGathered) = resultBytes[index]
+        table[value] = memory.raw(results[index]) + (isGathered ? block : firstRow) * count
       }
       let own = Memory(table: UnsafePointer(table))
       for step in variant.steps {
@@ -129,6 +147,31 @@ final class RowBlockPlan: @unchecked Sendable {
         try? step(own)
       }
     }
+  }
+}
+
+/// When the instructions of a block read and write values; reading a view counts as reading what it is a view of.
+private struct ReadsAndWrites {
+  private var lastReads: [Int: Int] = [:]
+  private var writes: [Int: Int] = [:]
+
+  init(_ instructions: [Instruction], _ types: [TensorType]) {
+    var roots: [Int: Int] = [:]
+    for (index, instruction) in instructions.enumerated() {
+      for value in instruction.reads { lastReads[roots[value] ?? value] = index }
+      let (inputs, outputs) = (instruction.inputs.map { types[$0] }, instruction.outputs.map { types[$0] })
+      if instruction.operation.isView(inputs, outputs) {
+        roots[instruction.outputs[0]] = roots[instruction.inputs[0]] ?? instruction.inputs[0]
+      } else {
+        for value in instruction.outputs { writes[value] = index }
+      }
+    }
+  }
+
+  /// False also for results that are views.
+  func isRead(_ operand: Int, before result: Int) -> Bool {
+    guard let last = lastReads[operand], let write = writes[result] else { return false }
+    return last < write
   }
 }
 
@@ -142,6 +185,9 @@ struct RowBlocks: Lowerable {
   var threadLimit: Int { plan.threadLimit }
   func infer(_ inputs: [TensorType]) throws -> [TensorType] { plan.outputTypes }
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int { plan.arenaBytes }
+  func inPlacePairs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [(input: Int, output: Int)] {
+    plan.inPlacePairs
+  }
 
   func lower(_ c: Lowering) throws -> Step {
     let (plan, operands, results, temporary) = (plan, c.inputs, c.outputs, c.temporary)

@@ -7,7 +7,7 @@ from example_scripts import example, is_picture, quick
 def test_document_000_own_layer_trains_like_the_built_in(tmp_path):
     own, built_in = example("document_000").main(quick(tmp_path)).values()
     for name in ("loss", "accuracy"):
-        np.testing.assert_allclose(own[name], built_in[name], rtol=0.1)
+        np.testing.assert_allclose(own[name], built_in[name], rtol=0.1, atol=0.005)
     assert own["accuracy"][-1] > 0.98 and own["val_accuracy"][-1] > 0.9
     assert len(own["val_loss"]) == 5
     assert is_picture(tmp_path / "document_000.png")

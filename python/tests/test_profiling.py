@@ -58,6 +58,43 @@ def test_training_and_prediction_are_fused():
     assert predict == ["batch_norm_folding", "conv2d+bias+relu", "matmul+bias", "softmax"]
 
 
+LARGE = RNG.uniform(size=(203, 28, 28, 2)).astype("float32")
+LARGE_LABELS = RNG.integers(0, 3, 203)
+
+
+def large_cnn(order, *, apart):
+    """The same network; `apart` has layers between that compute nothing but keep steps from joining."""
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((28, 28, 2))])
+    for name in order.split():
+        if name == "conv":
+            model.add(layers.Conv2D(6, 3, padding="same"))
+            if apart:
+                model.add(layers.Reshape((28, 28, 6)))
+        elif name == "pool":
+            model.add(layers.MaxPooling2D())
+        else:
+            model.add(layers.ReLU() if name == "relu" else layers.BatchNormalization())
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(3, activation="softmax"))
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("order", ["conv relu norm pool", "conv norm relu conv norm relu pool", "conv norm relu pool"])
+def test_training_by_blocks_of_samples_is_training(order):
+    together, apart = large_cnn(order, apart=False), large_cnn(order, apart=True)
+    steps = names(plan_summary(together, LARGE, LARGE_LABELS, print_fn=lambda text: None))
+    # Statistics alone are not worth it: the normalization joins the next convolution.
+    assert ("rows(conv2d+bias, batch_moments)" in steps) == (order.count("conv") == 2), steps
+    assert any("gradient_map" in name and "conv2d_weight_gradient" in name for name in steps), steps
+    for _ in range(3):
+        losses = [model.train_on_batch(LARGE, LARGE_LABELS) for model in (together, apart)]
+        np.testing.assert_allclose(*losses, rtol=1e-5)
+    for ours, theirs in zip(together.variables, apart.variables, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "order", ["conv norm relu pool", "conv relu norm pool", "conv norm", "norm relu pool", "conv norm pool"]
 )

@@ -68,7 +68,7 @@ struct Placement {
         continue
       }
       let instruction = draft.instructions[maker]
-      let allowed = draft.inPlaceInputs(instruction, output: root)
+      let allowed = draft.inPlaceInputs(instruction, output: root, roots)
       var isSafe = true
       for (index, other) in draft.instructions.enumerated() where isSafe && index >= maker {
         for (position, input) in other.inputs.enumerated() where places[roots[input]] == .variable(variable) {
@@ -128,7 +128,7 @@ struct Placement {
     for (index, instruction) in draft.instructions.enumerated() {
       for (position, output) in instruction.outputs.enumerated() where places[output] == nil && roots[output] == output
       {
-        for input in draft.inPlaceInputs(instruction, output: output).sorted() {
+        for input in draft.inPlaceInputs(instruction, output: output, roots).sorted() {
           let old = owner[roots[instruction.inputs[input]]]
           guard places[roots[instruction.inputs[input]]] == nil, last[old] == index + 1, old != owner[output],
             (draft.types[old].byteCount + 63) / 64 >= (draft.types[output].byteCount + 63) / 64
@@ -154,14 +154,15 @@ struct Placement {
 }
 
 extension Draft {
-  /// Inputs of an instruction that may share memory with one of its outputs. An input that is read at another position
-  /// too is allowed only when every such position is.
-  fileprivate func inPlaceInputs(_ instruction: Instruction, output: Int) -> Set<Int> {
+  /// Inputs of an instruction that may share memory with one of its outputs. An input whose memory is read at another
+  /// position too is allowed only when every such position is.
+  fileprivate func inPlaceInputs(_ instruction: Instruction, output: Int, _ roots: [Int]) -> Set<Int> {
     let pairs = instruction.operation.inPlacePairs(types(instruction.inputs), types(instruction.outputs))
     let allowed = Set(pairs.filter { instruction.outputs[$0.output] == output }.map(\.input))
     return allowed.filter { position in
       instruction.inputs.enumerated().allSatisfy {
-        $0.element != instruction.inputs[position] || allowed.contains($0.offset)
+        roots[$0.element] != roots[instruction.inputs[position]] || allowed.contains($0.offset)
+          || instruction.operation.shapeOnlyInputs.contains($0.offset)
       }
     }
   }

@@ -3,12 +3,14 @@ import Tensor
 
 extension Draft {
   /// What a thread's second-level cache is to hold of the rows in work.
-  private static let blockBytes = 1 << 20
+  static let blockBytes = 1 << 20
 
   /// Joins steps that treat the rows of large tensors alone into one that computes a few rows at a time, so that what
   /// one step writes is still in the cache when the next one reads it, and threads meet once instead of at each step.
   mutating func blockRows() throws {
     try blockPrediction()
+    splitNormalizations()
+    try blockTraining()
     try blockChains()
   }
 
@@ -19,12 +21,15 @@ extension Draft {
     let seeds = Set(inputs.filter { types[$0].shape.dims.first == rows })
     func group(_ accepts: (Int, Int) -> Bool) -> RowGroup {
       var group = RowGroup(rows: rows, seeds: seeds)
-      for index in firstFree..<instructions.count { group.consider(index, self) { accepts($0, $1) } }
+      for index in firstFree..<instructions.count {
+        group.consider(index, self) { $0.gathered.isEmpty && accepts($1, $2) }
+      }
       return group
     }
     // The rows of one instruction decide how many fit; then weights must not outweigh the rows that they are read for.
     guard let blockRows = blockRows(of: group { _, _ in true }, leastBytes: Draft.blockBytes / 2) else { return }
-    try join(group { perRow, whole in whole <= perRow * blockRows }, blockRows)
+    let fitting = group { perRow, whole in whole <= perRow * blockRows }
+    if savesResults(fitting) { try join(fitting, blockRows) }
   }
 
   /// Chains of elementwise operations, also in training.
@@ -39,67 +44,93 @@ extension Draft {
       var group = RowGroup(rows: rows, seeds: Set(first.inputs))
       // What a chain does not reach soon is not in the cache any more.
       for index in start..<min(instructions.count, start + 64) {
-        group.consider(index, self) { _, _ in instructions[index].operation.isElementwise }
+        group.consider(index, self) { _, _, _ in instructions[index].operation.isElementwise }
       }
-      if let blockRows = blockRows(of: group, leastBytes: 3 * Draft.blockBytes), let last = group.body.last,
-        try join(group, blockRows)
+      if savesResults(group), let blockRows = blockRows(of: group, leastBytes: 3 * Draft.blockBytes),
+        let last = group.body.last
       {
+        try join(group, blockRows)
         start = last - group.body.count + 1
       }
     }
   }
 
   /// Checks come first.
-  private var firstFree: Int { (instructions.lastIndex { $0.operation.canFail } ?? -1) + 1 }
+  var firstFree: Int { (instructions.lastIndex { $0.operation.canFail } ?? -1) + 1 }
 
   /// How many rows of a group fit the cache; nil where it moves fewer bytes than make blocks worth it. That must not
   /// depend on the number of threads, but there are blocks enough for several.
-  private func blockRows(of group: RowGroup, leastBytes: Int) -> Int? {
+  func blockRows(of group: RowGroup, leastBytes: Int, leastBlocks: Int = 4) -> Int? {
     guard group.body.count >= 2, group.largestRow > 0, group.rows * group.largestRow >= leastBytes else { return nil }
     let fitting = Draft.blockBytes / group.largestRow
     guard fitting >= 1 else { return nil }
-    let most = max(1, min(fitting, group.rows / 4))
+    let most = max(1, min(fitting, group.rows / leastBlocks))
     return 1 << (Int.bitWidth - 1 - most.leadingZeroBitCount)
   }
 
-  /// Puts one instruction in place of a group; false where it saves too little.
-  @discardableResult
-  private mutating func join(_ group: RowGroup, _ blockRows: Int) throws -> Bool {
-    guard group.body.count >= 2, let last = group.body.last else { return false }
+  /// Values that a group makes, and those of them that are read outside.
+  func results(of group: RowGroup) -> (made: [Int], results: [Int]) {
     let isInside = Set(group.body)
-    let inside = group.body.map { instructions[$0] }
     let outside = instructions.indices.filter { !isInside.contains($0) }
     let read = Set(outside.flatMap { instructions[$0].reads } + outputs + assignments.map(\.value))
-    let made = inside.flatMap(\.outputs)
-    let results = made.filter(read.contains)
-    func bytes(_ values: [Int]) -> Int { values.reduce(0) { $0 + types[$1].byteCount } }
-    guard bytes(made) >= 2 * bytes(results) else { return false }
+    let made = group.body.flatMap { instructions[$0].outputs }
+    return (made, made.filter(read.contains))
+  }
 
+  /// Whether half of what the group makes need not leave the cache.
+  private func savesResults(_ group: RowGroup) -> Bool {
+    func bytes(_ values: [Int]) -> Int { values.reduce(0) { $0 + types[$1].byteCount } }
+    let (made, results) = self.results(of: group)
+    return bytes(made) >= 2 * bytes(results)
+  }
+
+  /// Puts one instruction in place of a group, and behind it those that make the batch's results of what blocks gather.
+  mutating func join(_ group: RowGroup, _ blockRows: Int) throws {
+    guard let last = group.body.last else { return }
+    let isInside = Set(group.body)
+    let inside = group.body.map { instructions[$0].withoutShapes }
+    let outside = instructions.indices.filter { !isInside.contains($0) }
+    let results = self.results(of: group).results
     let operands = group.sliced.sorted() + group.whole.sorted()
-    let operation = RowBlocks(
-      try RowBlockPlan(
-        instructions: inside, types: types, operands: operands, slicedCount: group.sliced.count, results: results,
-        rows: group.rows, blockRows: blockRows))
+    let plan = try RowBlockPlan(
+      instructions: inside, types: types, operands: operands, slicedCount: group.sliced.count, results: results,
+      gathered: Set(group.gathered.keys), rows: group.rows, blockRows: blockRows)
+    var merges: [Instruction] = []
+    let outputs = zip(results, plan.outputTypes).map { value, type in
+      guard let gathering = group.gathered[value] else { return value }
+      let parts = newValue(type)
+      merges.append(
+        Instruction(operation: gathering.merge(rows: group.rows, blockRows), inputs: [parts], outputs: [value]))
+      return parts
+    }
     // At the place of the last instruction; what is in between and depends on the group comes behind it.
     let waiting = outside.filter { $0 < last && !group.behind.isDisjoint(with: instructions[$0].outputs) }
     let isWaiting = Set(waiting)
     instructions =
       outside.filter { $0 < last && !isWaiting.contains($0) }.map { instructions[$0] }
-      + [Instruction(operation: operation, inputs: operands, outputs: results)]
+      + [Instruction(operation: RowBlocks(plan), inputs: operands, outputs: outputs)] + merges
       + (waiting + outside.filter { $0 > last }).map { instructions[$0] }
-    return true
+  }
+}
+
+extension Instruction {
+  /// Without the inputs of which only the shape is used: steps do not ask for them.
+  fileprivate var withoutShapes: Instruction {
+    Instruction(operation: operation, inputs: reads, outputs: outputs)
   }
 }
 
 /// Instructions that can be joined to work by rows.
-private struct RowGroup {
+struct RowGroup {
   let rows: Int
   /// Indices of instructions.
   private(set) var body: [Int] = []
   /// Values from outside that are read by rows, and those that are read whole.
   private(set) var sliced = Set<Int>()
   private(set) var whole = Set<Int>()
-  /// What depends on the body without being made in it.
+  /// Values that are gathered over the rows.
+  private(set) var gathered: [Int: RowGathering] = [:]
+  /// What depends on the body without being made in it by rows.
   private(set) var behind = Set<Int>()
   /// Most bytes that an instruction moves for one row.
   private(set) var largestRow = 0
@@ -110,35 +141,73 @@ private struct RowGroup {
 
   init(rows: Int, seeds: Set<Int>) { (self.rows, self.seeds) = (rows, seeds) }
 
-  /// Takes in an instruction if that is right and `accepts` (bytes per row, bytes of operands that it reads whole) says
-  /// so. Instructions come in order.
-  mutating func consider(_ index: Int, _ draft: Draft, accepts: (Int, Int) -> Bool) {
+  /// Takes in an instruction if that is right and `accepts` (its form, bytes per row, bytes that it reads or gathers
+  /// whole) says so. Instructions come in order.
+  mutating func consider(_ index: Int, _ draft: Draft, accepts: (RowForm, Int, Int) -> Bool) {
     let instruction = draft.instructions[index]
-    if join(instruction, draft, accepts) {
+    if let form = join(instruction, draft, accepts) {
       body.append(index)
-      inside.formUnion(instruction.outputs)
-      seeds.formUnion(instruction.outputs)
+      for (position, value) in instruction.outputs.enumerated() {
+        if let gathering = form.gathered[position] {
+          gathered[value] = RowGathering(gathering, instruction, draft)
+          behind.insert(value)
+        } else {
+          inside.insert(value)
+          seeds.insert(value)
+        }
+      }
     } else if instruction.inputs.contains(where: { inside.contains($0) || behind.contains($0) }) {
       behind.formUnion(instruction.outputs)
     }
   }
 
-  private mutating func join(_ instruction: Instruction, _ draft: Draft, _ accepts: (Int, Int) -> Bool) -> Bool {
+  private mutating func join(_ instruction: Instruction, _ draft: Draft, _ accepts: (RowForm, Int, Int) -> Bool)
+    -> RowForm?
+  {
     let (inputs, outputs) = (draft.types(instruction.inputs), draft.types(instruction.outputs))
-    guard instruction.operation.shapeOnlyInputs.isEmpty, outputs.first?.shape.dims.first == rows,
-      let positions = instruction.operation.rowInputs(inputs, outputs), !positions.isEmpty
-    else { return false }
-    let byRows = Set(positions.map { instruction.inputs[$0] })
-    let others = Set(inputs.indices.filter { !positions.contains($0) }.map { instruction.inputs[$0] })
-    guard !byRows.isDisjoint(with: seeds), behind.isDisjoint(with: instruction.inputs), byRows.isDisjoint(with: others),
+    let read = instruction.reads
+    // Shapes are left out, so they must stand behind all else.
+    guard Array(instruction.inputs.prefix(read.count)) == read,
+      let form = instruction.operation.rowForm(inputs, outputs), !form.inputs.isEmpty,
+      form.inputs.allSatisfy({ inputs[$0].shape.dims.first == rows })
+    else { return nil }
+    let byRows = Set(form.inputs.map { instruction.inputs[$0] })
+    let others = Set(read.indices.filter { !form.inputs.contains($0) }.map { read[$0] })
+    guard !byRows.isDisjoint(with: seeds), behind.isDisjoint(with: read), byRows.isDisjoint(with: others),
       inside.isDisjoint(with: others), sliced.isDisjoint(with: others), whole.isDisjoint(with: byRows)
-    else { return false }
-    let rowBytes = positions.map { inputs[$0].byteCount / rows } + outputs.map { $0.byteCount / rows }
-    let perRow = rowBytes.reduce(0, +)
-    guard accepts(perRow, others.reduce(0) { $0 + draft.types[$1].byteCount }) else { return false }
+    else { return nil }
+    let mapped = outputs.indices.filter { form.gathered[$0] == nil }
+    guard mapped.allSatisfy({ outputs[$0].shape.dims.first == rows }) else { return nil }
+    let perRow = (form.inputs.map { inputs[$0] } + mapped.map { outputs[$0] }).reduce(0) { $0 + $1.byteCount / rows }
+    let wholeBytes = (draft.types(Array(others)) + form.gathered.keys.map { outputs[$0] }).reduce(0) {
+      $0 + $1.byteCount
+    }
+    guard accepts(form, perRow, wholeBytes) else { return nil }
     sliced.formUnion(byRows.subtracting(inside))
     whole.formUnion(others)
     largestRow = max(largestRow, perRow)
-    return true
+    return form
+  }
+}
+
+/// How a gathered value of blocks becomes that of the batch.
+struct RowGathering {
+  private let form: RowForm.Gathering
+  /// Of the tensor that it is gathered from, for each row and channel.
+  private let elementsPerRow: Int
+
+  init(_ form: RowForm.Gathering, _ instruction: Instruction, _ draft: Draft) {
+    self.form = form
+    let (from, to) = (draft.types[instruction.inputs[0]].shape, draft.types[instruction.outputs[0]].shape)
+    elementsPerRow = from.count / max(1, from[0] * (to.dims.last ?? 1))
+  }
+
+  func merge(rows: Int, _ blockRows: Int) -> any Lowerable {
+    switch form {
+    case .sum: return Reduction(kind: .sum, axes: [0], keepsDims: false)
+    case .moments:
+      let last = rows - (rows - 1) / blockRows * blockRows
+      return MergedMoments(blockCount: blockRows * elementsPerRow, lastCount: last * elementsPerRow)
+    }
   }
 }

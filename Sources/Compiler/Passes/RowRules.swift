@@ -1,7 +1,38 @@
 import Graph
 import Tensor
 
+/// How an operation works on some rows of a batch at a time.
+struct RowForm {
+  /// Inputs of which a row of the outputs takes one row; the others are taken whole.
+  let inputs: [Int]
+  /// Outputs that are gathered over all rows, and how those of blocks of rows become those of the batch. The others have
+  /// a row for each row of the inputs.
+  var gathered: [Int: Gathering] = [:]
+
+  enum Gathering {
+    case sum
+    case moments
+  }
+}
+
 extension Operation {
+  /// How it works by rows, nil where that is unknown.
+  func rowForm(_ inputs: [TensorType], _ outputs: [TensorType]) -> RowForm? {
+    switch self {
+    case is ConvolutionInputGradient, is AveragePoolingGradient: RowForm(inputs: [0])
+    case is ConvolutionWeightGradient: RowForm(inputs: [0, 1], gathered: [0: .sum])
+    case is MaxPoolingGradient: RowForm(inputs: [0, 1, 2])
+    case is ReluBiasGradient: RowForm(inputs: [0, 1], gathered: [1: .sum])
+    case is BatchMoments: RowForm(inputs: [0], gathered: [0: .moments])
+    case is Normalization: RowForm(inputs: [0])
+    case is BatchNormGradientSums: RowForm(inputs: [0, 1] + (inputs.count > 3 ? [3] : []), gathered: [0: .sum])
+    case is BatchNormGradientMap: RowForm(inputs: [0, 1] + (inputs.count > 6 ? [6] : []))
+    case let op as PoolingGradientMap:
+      RowForm(inputs: [0, 1, 2], gathered: op.fused.rectifies ? [1: .sum] : [:])
+    default: rowInputs(inputs, outputs).map { RowForm(inputs: $0) }
+    }
+  }
+
   /// Inputs of which row i (along the first axis) is all that row i of the outputs takes of them, nil where rows are
   /// mixed or nothing is known. The other inputs are taken whole.
   func rowInputs(_ inputs: [TensorType], _ outputs: [TensorType]) -> [Int]? {
@@ -45,6 +76,25 @@ extension Operation {
       is ReluGradient, is LeakyReluGradient, is ActivationGradient:
       true
     default: false
+    }
+  }
+
+  /// A convolution or one of its gradients.
+  var isConvolution: Bool {
+    switch self {
+    case is Convolution, is ConvolutionInputGradient, is ConvolutionWeightGradient: true
+    case let op as FusedLinear: if case .convolution = op.base { op.kept == nil } else { false }
+    default: false
+    }
+  }
+
+  /// What lies between convolutions in training.
+  var isBetweenConvolutions: Bool {
+    switch self {
+    case is Pooling, is MaxPoolingGradient, is AveragePoolingGradient, is ReluBiasGradient, is BatchMoments,
+      is Normalization, is BatchNormGradientSums, is BatchNormGradientMap, is PoolingGradientMap:
+      true
+    default: isElementwise
     }
   }
 }
