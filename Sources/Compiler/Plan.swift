@@ -40,9 +40,11 @@ public final class Plan {
   /// - Parameter staged: inputs that need converting or gathering.
   public init(_ graph: Graph, outputs: [Value], inputTypes: [TensorType], staged: [Bool]) throws {
     var draft = try Draft(graph, outputs: outputs, inputTypes: inputTypes)
+    draft.shareScalars(of: graph)
     draft.fuse()
     try draft.keepWeights()
     draft.scheduleChecks(of: graph)
+    draft.joinUpdates()
     try draft.blockRows()
     threadLimit = draft.instructions.compactMap { ($0.operation as? RowBlocks)?.threadLimit }.min() ?? Int.max
     let lowered = try LoweredSteps(&draft, staged: staged)

@@ -55,34 +55,42 @@ private struct Reference {
 struct OptimizerTests {
   private let memory = GuardedMemory()
 
-  /// Runs the kernel into fresh outputs and in place; both must give the reference's weights and slots.
+  /// Runs the kernel on several weights, into fresh outputs and in place; both must give the reference's weights and
+  /// slots. `slots` have the kernel's order.
   private func check<T: KernelScalar>(
-    _ type: T.Type, _ n: Int, _ slots: [String: ClosedRange<Double>], _ what: String,
-    _ kernel: (
-      _ w: GuardedArray<T>, _ g: GuardedArray<T>, _ slots: [String: GuardedArray<T>], _ wOut: GuardedArray<T>,
-      _ slotsOut: [String: GuardedArray<T>]
-    ) -> Void,
-    _ reference: (inout Reference) -> Void
+    _ type: T.Type, _ counts: [Int], _ slots: [(String, ClosedRange<Double>)], _ what: String,
+    _ kernel: (UnsafePointer<UnsafeMutableRawPointer>, WeightCut) -> Void, _ reference: (inout Reference) -> Void
   ) {
-    var random = Seeded(UInt64(n) + 1)
-    let (w, g): ([T], [T]) = (random.array(n), random.array(n, in: -2...2))
-    var values: [String: [T]] = [:]
-    for name in slots.keys.sorted() { values[name] = random.array(n, in: slots[name]!) }
-    var expected = Reference(
-      w: w.map(Double.init), g: g.map(Double.init), slots: values.mapValues { $0.map(Double.init) })
-    reference(&expected)
-
+    var random = Seeded(UInt64(counts[0]) + 1)
+    let weights: [(w: [T], g: [T], slots: [[T]])] = counts.map { n in
+      (random.array(n), random.array(n, in: -2...2), slots.map { random.array(n, in: $0.1) })
+    }
+    let expected = weights.map { weight in
+      var result = Reference(
+        w: weight.w.map(Double.init), g: weight.g.map(Double.init),
+        slots: Dictionary(
+          uniqueKeysWithValues: zip(slots, weight.slots).map { slot, values in (slot.0, values.map { Double($0) }) }))
+      reference(&result)
+      return result
+    }
     for inPlace in [false, true] {
-      let inputs = (memory(w), memory(g), values.mapValues { memory($0) })
-      let wOut = inPlace ? inputs.0 : memory(n)
-      let slotsOut = inPlace ? inputs.2 : values.mapValues { memory($0.count) }
-      kernel(inputs.0, inputs.1, inputs.2, wOut, slotsOut)
-      let tolerance = 32 * Double(T.ulpOfOne)
-      expectClose(wOut.values, expected.w, tolerance: tolerance, "\(what) w, in place \(inPlace)")
-      for (name, slot) in slotsOut {
-        expectClose(slot.values, expected.slots[name]!, tolerance: tolerance, "\(what) \(name), in place \(inPlace)")
+      let inputs: [[GuardedArray<T>]] = weights.map { weight in
+        [memory(weight.w), memory(weight.g)] + weight.slots.map { memory($0) }
       }
-      #expect(inputs.1.values == g)
+      let outputs: [[GuardedArray<T>]] = inputs.map { input in
+        ([input[0]] + input.dropFirst(2)).map { inPlace ? $0 : memory($0.count) }
+      }
+      let pointers = zip(inputs, outputs).flatMap { ($0 + $1).map { UnsafeMutableRawPointer($0.p) } }
+      pointers.withUnsafeBufferPointer { kernel($0.baseAddress!, WeightCut(counts: counts)) }
+      let tolerance = 32 * Double(T.ulpOfOne)
+      for (index, output) in outputs.enumerated() {
+        let name = "\(what), weight \(index), in place \(inPlace)"
+        expectClose(output[0].values, expected[index].w, tolerance: tolerance, "w of \(name)")
+        for (slot, values) in zip(slots, output.dropFirst()) {
+          expectClose(values.values, expected[index].slots[slot.0]!, tolerance: tolerance, "\(slot.0) of \(name)")
+        }
+        #expect(inputs[index][1].values == weights[index].g)
+      }
     }
   }
 
@@ -91,15 +99,15 @@ struct OptimizerTests {
     body(Double.self)
   }
 
+  /// Sizes of the weights of one call: n, and others whose ends fall into and onto its chunks.
+  private func sizes(_ n: Int) -> [Int] { [n, 1, 0, 16_384 - n % 500, 70, n, n % 2 == 0 ? 0 : 120_000] }
+
   @Test(arguments: edgeSizes + [16_385, 40_000])
   func gradientDescent(n: Int) {
     func run<T: KernelScalar>(_ type: T.Type) {
       for (hasMomentum, nesterov) in [(false, false), (true, false), (true, true)] {
-        check(type, n, hasMomentum ? ["velocity": -1...1] : [:], "sgd \(hasMomentum) \(nesterov)") {
-          w, g, s, wOut, sOut in
-          sgdUpdate(
-            w.p, g.p, velocity: s["velocity"].map { UnsafePointer($0.p) }, wOut: wOut.p,
-            velocityOut: sOut["velocity"]?.p, n, lr: 0.05, momentum: 0.9, nesterov: nesterov)
+        check(type, sizes(n), hasMomentum ? [("velocity", -1...1)] : [], "sgd \(hasMomentum) \(nesterov)") {
+          sgdUpdate(type, $0, $1, lr: 0.05, momentum: hasMomentum ? 0.9 : nil, nesterov: nesterov)
         } _: {
           $0.sgd(lr: 0.05, momentum: 0.9, nesterov: nesterov)
         }
@@ -112,13 +120,11 @@ struct OptimizerTests {
   func adam(n: Int) {
     func run<T: KernelScalar>(_ type: T.Type) {
       for (amsgrad, decay) in [(false, 0.0), (false, 0.01), (true, 0.0), (true, 0.01)] {
-        var slots: [String: ClosedRange<Double>] = ["m": -1...1, "v": 0.1...1]
-        if amsgrad { slots["vHat"] = 0.1...1 }
-        check(type, n, slots, "adam \(amsgrad) \(decay)") { w, g, s, wOut, sOut in
+        var slots: [(String, ClosedRange<Double>)] = [("m", -1...1), ("v", 0.1...1)]
+        if amsgrad { slots.append(("vHat", 0.1...1)) }
+        check(type, sizes(n), slots, "adam \(amsgrad) \(decay)") {
           adamUpdate(
-            w.p, g.p, m: s["m"]!.p, v: s["v"]!.p, vHat: s["vHat"].map { UnsafePointer($0.p) }, wOut: wOut.p,
-            mOut: sOut["m"]!.p, vOut: sOut["v"]!.p, vHatOut: sOut["vHat"]?.p, n, alpha: 0.03, beta1: 0.9,
-            beta2: 0.75, epsilon: 1e-3, decay: decay)
+            type, $0, $1, amsgrad: amsgrad, alpha: 0.03, beta1: 0.9, beta2: 0.75, epsilon: 1e-3, decay: decay)
         } _: {
           $0.adam(alpha: 0.03, beta1: 0.9, beta2: 0.75, epsilon: 1e-3, decay: decay)
         }
@@ -132,15 +138,13 @@ struct OptimizerTests {
     func run<T: KernelScalar>(_ type: T.Type) {
       for (hasMomentum, isCentered) in [(false, false), (true, false), (false, true), (true, true)] {
         // The velocity stays above the square of the average, as in training: nothing cancels under the root.
-        var slots: [String: ClosedRange<Double>] = ["velocity": 2...3]
-        if hasMomentum { slots["momentum"] = -1...1 }
-        if isCentered { slots["average"] = -0.5...0.5 }
-        check(type, n, slots, "rmsprop \(hasMomentum) \(isCentered)") { w, g, s, wOut, sOut in
+        var slots: [(String, ClosedRange<Double>)] = [("velocity", 2...3)]
+        if hasMomentum { slots.append(("momentum", -1...1)) }
+        if isCentered { slots.append(("average", -0.5...0.5)) }
+        check(type, sizes(n), slots, "rmsprop \(hasMomentum) \(isCentered)") {
           rmspropUpdate(
-            w.p, g.p, velocity: s["velocity"]!.p, momentum: s["momentum"].map { UnsafePointer($0.p) },
-            average: s["average"].map { UnsafePointer($0.p) }, wOut: wOut.p, velocityOut: sOut["velocity"]!.p,
-            momentumOut: sOut["momentum"]?.p, averageOut: sOut["average"]?.p, n, lr: 0.05, rho: 0.9,
-            momentumFactor: 0.8, epsilon: 1e-3)
+            type, $0, $1, lr: 0.05, rho: 0.9, momentumFactor: hasMomentum ? 0.8 : nil, epsilon: 1e-3,
+            centered: isCentered)
         } _: {
           $0.rmsprop(lr: 0.05, rho: 0.9, momentum: 0.8, epsilon: 1e-3)
         }
@@ -155,25 +159,49 @@ struct OptimizerTests {
       memory([1, 1]), memory([.nan, 1]), memory([0, 0])
     )
     let out: [GuardedArray<Float>] = (0..<4).map { _ in memory(2) }
+    let pointers = ([w, g, zero, zero, zero] + out).map { UnsafeMutableRawPointer($0.p) }
     adamUpdate(
-      w.p, g.p, m: zero.p, v: zero.p, vHat: UnsafePointer(zero.p), wOut: out[0].p, mOut: out[1].p, vOut: out[2].p,
-      vHatOut: out[3].p, 2, alpha: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-7, decay: 0)
+      Float.self, pointers, WeightCut(counts: [2]), amsgrad: true, alpha: 0.1, beta1: 0.9, beta2: 0.9, epsilon: 1e-7,
+      decay: 0)
     for slot in out { #expect(slot.values[0].isNaN && slot.values[1].isFinite) }
   }
 
-  @Test func sameForAllThreadCounts() {
+  @Test func sameForAllThreadCountsAndNeighbours() {
     var random = Seeded(2)
-    let n = 100_003
-    let (w, g): (GuardedArray<Float>, GuardedArray<Float>) = (memory(random.array(n)), memory(random.array(n)))
-    let v: GuardedArray<Float> = memory(random.array(n, in: 0.1...1))
-    let (mOut, vOut, wOut): (GuardedArray<Float>, GuardedArray<Float>, GuardedArray<Float>) = (
-      memory(n), memory(n), memory(n)
-    )
-    expectSameForAllThreadCounts("adam") {
+    let counts = [140_003, 17, 300, 20_000]
+    func arrays(_ range: ClosedRange<Double>) -> [GuardedArray<Float>] {
+      counts.map { memory(random.array($0, in: range)) }
+    }
+    let (w, g, v) = (arrays(-1...1), arrays(-1...1), arrays(0.1...1))
+    let outputs = counts.map { n in (0..<3).map { _ in memory(n) as GuardedArray<Float> } }
+    func update(_ weights: Range<Int>) -> [Float] {
+      let pointers = weights.flatMap { i in
+        ([w[i], g[i], w[i], v[i]] + outputs[i]).map { UnsafeMutableRawPointer($0.p) }
+      }
       adamUpdate(
-        w.p, g.p, m: w.p, v: v.p, vHat: nil, wOut: wOut.p, mOut: mOut.p, vOut: vOut.p, vHatOut: nil, n, alpha: 0.01,
-        beta1: 0.9, beta2: 0.999, epsilon: 1e-7, decay: 0.01)
-      return wOut.values + mOut.values + vOut.values
+        Float.self, pointers, WeightCut(counts: Array(counts[weights])), amsgrad: false, alpha: 0.01, beta1: 0.9,
+        beta2: 0.999, epsilon: 1e-7, decay: 0.01)
+      return weights.flatMap { outputs[$0].flatMap(\.values) }
+    }
+    expectSameForAllThreadCounts("adam") { update(0..<4) }
+    let alone = counts.indices.flatMap { update($0..<($0 + 1)) }
+    #expect(update(0..<4).map(\.bitPattern) == alone.map(\.bitPattern))
+  }
+
+  @Test(arguments: [[], [0], [1], [16_384], [16_385, 3], [5, 140_000, 0, 1, 1], Array(repeating: 10, count: 20_000)])
+  func everyElementIsCutOnce(counts: [Int]) {
+    let cut = WeightCut(counts: counts)
+    var next = counts.map { _ in 0 }
+    for run in cut.runs {
+      #expect(run.begin == next[run.weight] && run.end > run.begin && run.begin % 64 == 0)
+      next[run.weight] = run.end
+    }
+    #expect(next == counts)
+    #expect(cut.bounds.first == 0 && cut.bounds.last == cut.runs.count)
+    for (begin, end) in zip(cut.bounds, cut.bounds.dropFirst()) {
+      #expect(begin < end)
+      let elements = cut.runs[begin..<end].reduce(0) { $0 + $1.end - $1.begin }
+      #expect(elements <= 16_384 || counts.reduce(0, +) == elements)
     }
   }
 }

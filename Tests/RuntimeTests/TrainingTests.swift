@@ -13,7 +13,8 @@ private final class Network: @unchecked Sendable {
   let labels: [Int32]
   static let batch = 24
 
-  init() throws {
+  /// - Parameter joinsUpdates: whether all weights have the same learning rate, not just equal ones.
+  init(joinsUpdates: Bool = true) throws {
     let graph = Graph()
     let x = try graph.input("x", TensorType(.float32, [-1, 13, 13, 3]))
     let truth = try graph.input("labels", TensorType(.int32, [-1]))
@@ -44,9 +45,11 @@ private final class Network: @unchecked Sendable {
     func constant(_ value: Float) throws -> Value {
       try withUnsafeBytes(of: value) { try graph.constant(TensorType(.float32, []), $0) }
     }
-    let (rate, step, momentum) = (try constant(0.003), try constant(1), try constant(0.9))
+    let (step, momentum) = (try constant(1), try constant(0.9))
+    let shared = try variable("rate", [], scale: 0, offset: 0.003)
     let owners = made
     for (index, weight) in weights.enumerated() {
+      let rate = joinsUpdates ? shared : try variable("rate", [], scale: 0, offset: 0.003)
       let shape = owners[index].type.shape.dims
       let slots = [try variable("m", shape, scale: 0), try variable("v", shape, scale: 0)]
       let slotOwners = Array(made.suffix(2))
@@ -81,9 +84,9 @@ private final class Network: @unchecked Sendable {
     return loss
   }
 
-  /// All bits of all variables.
+  /// All bits of all variables but learning rates.
   var state: [[UInt8]] {
-    variables.map { variable in
+    variables.filter { $0.name != "rate" }.map { variable in
       (0..<variable.type.byteCount).map { variable.pointer.load(fromByteOffset: $0, as: UInt8.self) }
     }
   }
@@ -114,6 +117,17 @@ struct TrainingTests {
     let steps = network.program.summaries[0].steps.map(\.name)
     #expect(steps.contains { $0.hasPrefix("conv2d+") && $0.contains("relu") }, "\(steps)")
     #expect(!steps.contains("relu"), "\(steps)")
+  }
+
+  @Test func updatesInOneStepEqualThoseAlone() throws {
+    let (joined, apart) = (try Network(), try Network(joinsUpdates: false))
+    for _ in 0..<3 { #expect(try joined.step() == apart.step()) }
+    #expect(joined.state == apart.state)
+    func updates(_ network: Network) -> [String] {
+      network.program.summaries[0].steps.map(\.name).filter { $0.hasPrefix("adam") }
+    }
+    #expect(updates(joined) == ["adam(6 weights)"])
+    #expect(updates(apart) == [String](repeating: "adam", count: 6))
   }
 
   @Test func runsOfOneProgramFromSeveralThreadsTakeTurns() async throws {

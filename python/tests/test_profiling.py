@@ -45,7 +45,7 @@ def test_a_profile_times_every_step_and_changes_nothing():
     conv = next(step for step in plan.steps if step.name == "conv2d+bias+relu")
     assert conv.outputs == ("float32(6, 10, 10, 4)",)
     assert conv.read == X.nbytes + 4 * (3 * 3 * 2 * 4 + 4) and conv.written == 6 * 10 * 10 * 4 * 4
-    assert "adam" in names(plan)
+    assert "adam(6 weights)" in names(plan)
 
 
 def test_training_and_prediction_are_fused():

@@ -3,19 +3,54 @@
 /// Without momentum w' = w - lr·g. With it velocity' = momentum·velocity - lr·g and w' = w + velocity', or, with
 /// Nesterov's, w' = w + momentum·velocity' - lr·g.
 ///
-/// All arrays [count]; every output may be equal to its input. Give `velocity` and `velocityOut`, or neither.
+/// `pointers` holds for each weight those of w, g [, velocity], then those of w' [, velocity']; every output may be equal
+/// to its input. Without `momentum` there is no velocity.
 @_specialize(where T == Float) @_specialize(where T == Double)
 public func sgdUpdate<T: KernelScalar>(
-  _ w: UnsafePointer<T>, _ g: UnsafePointer<T>, velocity: UnsafePointer<T>?, wOut: UnsafeMutablePointer<T>,
-  velocityOut: UnsafeMutablePointer<T>?, _ count: Int, lr: Double, momentum: Double, nesterov: Bool
+  _: T.Type, _ pointers: UnsafePointer<UnsafeMutableRawPointer>, _ cut: WeightCut, lr: Double, momentum: Double?,
+  nesterov: Bool
 ) {
   T.requireSpecialization()
-  guard let velocity, let velocityOut else {
-    return updateWeights(PlainDescent(w: w, g: g, wOut: wOut, negativeRate: T(-lr)), count)
+  guard let momentum else { return updateWeights(PlainRule(negativeRate: T(-lr)), pointers, cut) }
+  let rule = MomentumRule(negativeRate: T(-lr), momentum: T(momentum))
+  if nesterov {
+    updateWeights(NesterovRule(rule: rule), pointers, cut)
+  } else {
+    updateWeights(rule, pointers, cut)
   }
-  let slots = Momentum(
-    w: w, g: g, velocity: velocity, wOut: wOut, velocityOut: velocityOut, negativeRate: T(-lr), momentum: T(momentum))
-  if nesterov { updateWeights(NesterovDescent(slots: slots), count) } else { updateWeights(slots, count) }
+}
+
+private struct PlainRule<Scalar: KernelScalar>: WeightRule {
+  let negativeRate: Scalar
+  var pointerCount: Int { @inline(__always) get { 3 } }
+
+  @inline(__always)
+  func update(_ p: UnsafePointer<UnsafeMutableRawPointer>) -> PlainDescent<Scalar> {
+    PlainDescent(w: p.input(0), g: p.input(1), wOut: p.output(2), negativeRate: negativeRate)
+  }
+}
+
+private struct MomentumRule<Scalar: KernelScalar>: WeightRule {
+  let negativeRate: Scalar
+  let momentum: Scalar
+  var pointerCount: Int { @inline(__always) get { 5 } }
+
+  @inline(__always)
+  func update(_ p: UnsafePointer<UnsafeMutableRawPointer>) -> Momentum<Scalar> {
+    Momentum(
+      w: p.input(0), g: p.input(1), velocity: p.input(2), wOut: p.output(3), velocityOut: p.output(4),
+      negativeRate: negativeRate, momentum: momentum)
+  }
+}
+
+private struct NesterovRule<Scalar: KernelScalar>: WeightRule {
+  let rule: MomentumRule<Scalar>
+  var pointerCount: Int { @inline(__always) get { rule.pointerCount } }
+
+  @inline(__always)
+  func update(_ p: UnsafePointer<UnsafeMutableRawPointer>) -> NesterovDescent<Scalar> {
+    NesterovDescent(slots: rule.update(p))
+  }
 }
 
 private struct PlainDescent<Scalar: KernelScalar>: WeightUpdate {

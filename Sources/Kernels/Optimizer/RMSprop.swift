@@ -4,28 +4,21 @@
 /// Centered: average' = rho·average + (1 - rho)·g, and average'² is subtracted under the root. With momentum:
 /// momentum' = momentumFactor·momentum + increment, and w' = w - momentum'.
 ///
-/// All arrays [count]; every output may be equal to its input. Give `momentum` with `momentumOut`, or neither, and so
-/// `average` with `averageOut`.
+/// `pointers` holds for each weight those of w, g, velocity [, momentum] [, average], then those of w', velocity'
+/// [, momentum'] [, average']; every output may be equal to its input. Without `momentumFactor` there is no momentum.
 @_specialize(where T == Float) @_specialize(where T == Double)
 public func rmspropUpdate<T: KernelScalar>(
-  _ w: UnsafePointer<T>, _ g: UnsafePointer<T>, velocity: UnsafePointer<T>, momentum: UnsafePointer<T>?,
-  average: UnsafePointer<T>?, wOut: UnsafeMutablePointer<T>, velocityOut: UnsafeMutablePointer<T>,
-  momentumOut: UnsafeMutablePointer<T>?, averageOut: UnsafeMutablePointer<T>?, _ count: Int, lr: Double, rho: Double,
-  momentumFactor: Double, epsilon: Double
+  _: T.Type, _ pointers: UnsafePointer<UnsafeMutableRawPointer>, _ cut: WeightCut, lr: Double, rho: Double,
+  momentumFactor: Double?, epsilon: Double, centered: Bool
 ) {
   T.requireSpecialization()
-  let hasMomentum = momentum != nil && momentumOut != nil
-  let isCentered = average != nil && averageOut != nil
-  // What a variant does not use points at the weights and is never touched.
-  let slots = RMSpropSlots(
-    w: w, g: g, velocity: velocity, momentum: momentum ?? w, average: average ?? w, wOut: wOut,
-    velocityOut: velocityOut, momentumOut: momentumOut ?? wOut, averageOut: averageOut ?? wOut, rate: T(lr),
-    rho: T(rho), oneLessRho: T(1 - rho), momentumFactor: T(momentumFactor), epsilon: T(epsilon))
-  switch (hasMomentum, isCentered) {
-  case (false, false): updateWeights(RMSprop<T, Absent, Absent>(slots: slots), count)
-  case (true, false): updateWeights(RMSprop<T, Present, Absent>(slots: slots), count)
-  case (false, true): updateWeights(RMSprop<T, Absent, Present>(slots: slots), count)
-  case (true, true): updateWeights(RMSprop<T, Present, Present>(slots: slots), count)
+  let numbers = RMSpropNumbers(
+    rate: T(lr), rho: T(rho), oneLessRho: T(1 - rho), momentumFactor: T(momentumFactor ?? 0), epsilon: T(epsilon))
+  switch (momentumFactor != nil, centered) {
+  case (false, false): updateWeights(RMSpropRule<T, Absent, Absent>(numbers: numbers), pointers, cut)
+  case (true, false): updateWeights(RMSpropRule<T, Present, Absent>(numbers: numbers), pointers, cut)
+  case (false, true): updateWeights(RMSpropRule<T, Absent, Present>(numbers: numbers), pointers, cut)
+  case (true, true): updateWeights(RMSpropRule<T, Present, Present>(numbers: numbers), pointers, cut)
   }
 }
 
@@ -40,7 +33,34 @@ private enum Present: Presence {
   @inline(__always) static var isPresent: Bool { true }
 }
 
-private struct RMSpropSlots<Scalar: KernelScalar> {
+private struct RMSpropNumbers<Scalar: KernelScalar> {
+  let rate: Scalar
+  let rho: Scalar
+  let oneLessRho: Scalar
+  let momentumFactor: Scalar
+  let epsilon: Scalar
+}
+
+private struct RMSpropRule<Scalar: KernelScalar, Moment: Presence, Center: Presence>: WeightRule {
+  let numbers: RMSpropNumbers<Scalar>
+  private var stateCount: Int {
+    @inline(__always) get { 1 &+ (Moment.isPresent ? 1 : 0) &+ (Center.isPresent ? 1 : 0) }
+  }
+  var pointerCount: Int { @inline(__always) get { 3 &+ 2 &* stateCount } }
+
+  @inline(__always)
+  func update(_ p: UnsafePointer<UnsafeMutableRawPointer>) -> RMSprop<Scalar, Moment, Center> {
+    let (out, average) = (2 &+ stateCount, Moment.isPresent ? 4 : 3)
+    // What a variant does not use is the weight itself and is never touched.
+    return RMSprop(
+      w: p.input(0), g: p.input(1), velocity: p.input(2), momentum: p.input(Moment.isPresent ? 3 : 0),
+      average: p.input(Center.isPresent ? average : 0), wOut: p.output(out), velocityOut: p.output(out &+ 1),
+      momentumOut: p.output(Moment.isPresent ? out &+ 2 : out),
+      averageOut: p.output(Center.isPresent ? out &+ average &- 1 : out), numbers: numbers)
+  }
+}
+
+private struct RMSprop<Scalar: KernelScalar, Moment: Presence, Center: Presence>: WeightUpdate {
   let w: UnsafePointer<Scalar>
   let g: UnsafePointer<Scalar>
   let velocity: UnsafePointer<Scalar>
@@ -50,36 +70,27 @@ private struct RMSpropSlots<Scalar: KernelScalar> {
   let velocityOut: UnsafeMutablePointer<Scalar>
   let momentumOut: UnsafeMutablePointer<Scalar>
   let averageOut: UnsafeMutablePointer<Scalar>
-  let rate: Scalar
-  let rho: Scalar
-  let oneLessRho: Scalar
-  let momentumFactor: Scalar
-  let epsilon: Scalar
-}
-
-private struct RMSprop<Scalar: KernelScalar, Moment: Presence, Center: Presence>: WeightUpdate {
-  let slots: RMSpropSlots<Scalar>
+  let numbers: RMSpropNumbers<Scalar>
 
   @inline(__always)
   func update<Reach: WeightReach>(_ reach: Reach, at i: Int) where Reach.Scalar == Scalar {
-    let s = slots
-    let (rho, oneLessRho) = (Scalar.Vector(repeating: s.rho), Scalar.Vector(repeating: s.oneLessRho))
-    let (gradient, weights) = (reach.load(s.g, i), reach.load(s.w, i))
-    let velocity = Scalar.multiplyAdd(reach.load(s.velocity, i), rho, oneLessRho * (gradient * gradient))
-    reach.store(velocity, s.velocityOut, i)
+    let (rho, oneLessRho) = (Scalar.Vector(repeating: numbers.rho), Scalar.Vector(repeating: numbers.oneLessRho))
+    let (gradient, weights) = (reach.load(g, i), reach.load(w, i))
+    let velocity = Scalar.multiplyAdd(reach.load(self.velocity, i), rho, oneLessRho * (gradient * gradient))
+    reach.store(velocity, velocityOut, i)
     var variance = velocity
     if Center.isPresent {
-      let average = Scalar.multiplyAdd(reach.load(s.average, i), rho, oneLessRho * gradient)
-      reach.store(average, s.averageOut, i)
+      let average = Scalar.multiplyAdd(reach.load(self.average, i), rho, oneLessRho * gradient)
+      reach.store(average, averageOut, i)
       variance = velocity - average * average
     }
-    let root = Scalar.squareRoot(variance + Scalar.Vector(repeating: s.epsilon))
-    var increment = gradient * Scalar.Vector(repeating: s.rate) / root
+    let root = Scalar.squareRoot(variance + Scalar.Vector(repeating: numbers.epsilon))
+    var increment = gradient * Scalar.Vector(repeating: numbers.rate) / root
     if Moment.isPresent {
-      let factor = Scalar.Vector(repeating: s.momentumFactor)
-      increment = Scalar.multiplyAdd(reach.load(s.momentum, i), factor, increment)
-      reach.store(increment, s.momentumOut, i)
+      let factor = Scalar.Vector(repeating: numbers.momentumFactor)
+      increment = Scalar.multiplyAdd(reach.load(momentum, i), factor, increment)
+      reach.store(increment, momentumOut, i)
     }
-    reach.store(weights - increment, s.wOut, i)
+    reach.store(weights - increment, wOut, i)
   }
 }

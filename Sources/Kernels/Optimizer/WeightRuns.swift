@@ -1,5 +1,13 @@
 import Parallel
 
+/// A rule with its numbers, before it is told where a weight and its slots lie.
+protocol WeightRule {
+  associatedtype Update: WeightUpdate
+  /// Pointers that each weight has.
+  var pointerCount: Int { get }
+  func update(_ pointers: UnsafePointer<UnsafeMutableRawPointer>) -> Update
+}
+
 /// One rule of weight updates on vectors: which slots it reads and writes is up to it.
 protocol WeightUpdate {
   associatedtype Scalar: KernelScalar
@@ -35,27 +43,40 @@ struct PartReach<Scalar: KernelScalar>: WeightReach {
   }
 }
 
-/// Weights of one chunk: a few microseconds of work from the cache.
-private let chunkElements = 16_384
+extension UnsafePointer where Pointee == UnsafeMutableRawPointer {
+  @inline(__always)
+  func input<T>(_ index: Int, _: T.Type = T.self) -> UnsafePointer<T> {
+    UnsafePointer<T>(self[index].assumingMemoryBound(to: T.self))
+  }
+  @inline(__always)
+  func output<T>(_ index: Int, _: T.Type = T.self) -> UnsafeMutablePointer<T> {
+    self[index].assumingMemoryBound(to: T.self)
+  }
+}
 
-/// Applies the rule to `count` weights. Outputs may be equal to inputs: each vector is read before it is written.
+/// Applies the rule to all weights, in one job. Outputs may be equal to inputs: each vector is read before it is written.
 @inline(__always)
-func updateWeights<Rule: WeightUpdate>(_ rule: Rule, _ count: Int) {
-  let chunks = (count &+ chunkElements &- 1) / chunkElements
-  parallel(chunks, (rule, count)) { context, chunk in
-    let (rule, count) = context
-    let begin = chunk &* chunkElements
-    updateRun(rule, begin, min(begin &+ chunkElements, count))
+func updateWeights<Rule: WeightRule>(
+  _ rule: Rule, _ pointers: UnsafePointer<UnsafeMutableRawPointer>, _ cut: WeightCut
+) {
+  cut.withRuns { runs, bounds, chunks in
+    parallel(chunks, (rule, pointers, runs, bounds)) { context, chunk in
+      let (rule, pointers, runs, bounds) = context
+      for index in bounds[chunk]..<bounds[chunk &+ 1] {
+        let run = runs[index]
+        updateRun(rule.update(pointers + run.weight &* rule.pointerCount), run.begin, run.end)
+      }
+    }
   }
 }
 
 @inline(never)
-private func updateRun<Rule: WeightUpdate>(_ rule: Rule, _ begin: Int, _ end: Int) {
-  let width = Rule.Scalar.Vector.scalarCount
+private func updateRun<Update: WeightUpdate>(_ update: Update, _ begin: Int, _ end: Int) {
+  let width = Update.Scalar.Vector.scalarCount
   var i = begin
   while i &+ width <= end {
-    rule.update(WholeReach(), at: i)
+    update.update(WholeReach(), at: i)
     i &+= width
   }
-  if i < end { rule.update(PartReach(count: end &- i), at: i) }
+  if i < end { update.update(PartReach(count: end &- i), at: i) }
 }
