@@ -137,6 +137,44 @@ struct FusionTests {
     }
   }
 
+  /// Steps of a training graph as `poolingSteps`, of channels-first images.
+  private func planeSteps(
+    relu: Bool, rectified: Bool = false, size: [Int] = [2, 2], axis: Int = 1, reads: Bool = false
+  ) throws -> [String] {
+    var s = Sketch()
+    let (image, b) = (try s.input(2, 4, 8, 8), try s.input(4))
+    let (gamma, beta) = (try s.input(axis == 1 ? 4 : 8), try s.input(axis == 1 ? 4 : 8))
+    let spread = try s.add("reshape", b, attributes: ["shape": .ints([4, 1, 1])])
+    let x = rectified ? try s.add("relu", s.add("add", image, spread)) : image
+    let norm = try s.graph.add("batch_norm", [x, gamma, beta], ["axis": .int(axis)])
+    let z = relu ? try s.add("relu", norm[0]) : norm[0]
+    let turned = try s.add("transpose", z, attributes: ["axes": .ints([0, 2, 3, 1])])
+    let pooled = try s.add("max_pool2d", turned, attributes: ["pool_size": .ints(size)])
+    let y = try s.add("transpose", pooled, attributes: ["axes": .ints([0, 3, 1, 2])])
+    let dy = try s.input(2, 4, 8 / size[0], 8 / size[1])
+    let sources = [image, gamma, beta] + (rectified ? [b] : [])
+    let gradients = try s.graph.gradients(of: [y], seeds: [dy], for: sources)
+    let outputs = try [y] + gradients.map { try #require($0) } + (reads ? [turned] : [])
+    return try Plan(s.graph, outputs: outputs, inputTypes: s.types, staged: s.types.map { _ in false }).stepNames
+  }
+
+  @Test func normalizationTakesThePoolingOfChannelsFirstImages() throws {
+    #expect(
+      try planeSteps(relu: false) == ["batch_norm+max_pool2d", "max_pool2d_gradient+batch_norm_gradient"])
+    #expect(
+      try planeSteps(relu: true)
+        == ["batch_norm+relu+max_pool2d", "max_pool2d_gradient+relu_gradient+batch_norm_gradient"])
+    let whole = try planeSteps(relu: false, rectified: true)
+    #expect(whole.contains("max_pool2d_gradient+batch_norm_gradient+relu_gradient+bias_gradient"), "\(whole)")
+    #expect(!whole.contains("transpose"), "\(whole)")
+    for steps in [
+      try planeSteps(relu: true, size: [4, 2]), try planeSteps(relu: true, axis: 2),
+      try planeSteps(relu: true, reads: true),
+    ] {
+      #expect(steps.contains("max_pool2d") && steps.contains("max_pool2d_gradient"), "\(steps)")
+    }
+  }
+
   /// A value that somebody else reads has to exist.
   @Test func valuesWithOtherReadersAreNotFusedAway() throws {
     var s = Sketch()
