@@ -22,7 +22,7 @@ extension Draft {
         index >= firstFree, readers[instruction.outputs[0]].contains(where: isChainedConvolution)
       {
         result += gradientParts(instruction, norm)
-      } else if let fused = instruction.operation as? FusedPoolingGradient,
+      } else if let fused = instruction.operation as? FusedPoolingGradient, !fused.channelsFirst,
         isWorthSplitting(fused.norm, instruction.inputs[2]), index >= firstFree,
         readers[instruction.outputs[0]].contains(where: isChainedConvolution)
       {
@@ -124,7 +124,7 @@ extension Operation {
     switch self {
     case let op as BatchNorm: (op.attributes, false, nil)
     case let op as FusedBatchNorm: (op.norm.attributes, true, nil)
-    case let op as FusedBatchNormPooling: (op.norm.attributes, op.relu, op.pooling)
+    case let op as FusedBatchNormPooling where !op.channelsFirst: (op.norm.attributes, op.relu, op.pooling)
     default: nil
     }
   }

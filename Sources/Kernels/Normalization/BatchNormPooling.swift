@@ -46,10 +46,10 @@ public func normalizeMaxPooling2D<T: KernelScalar>(
   T.requireSpecialization()
   let work = PickedWindows(x: x, mean: mean, scale: scale, offset: offset, y: y, picked: picked ?? y, shape: shape)
   switch (relu, picked != nil) {
-  case (false, false): pickRows(work, No.self, No.self)
-  case (false, true): pickRows(work, No.self, Yes.self)
-  case (true, false): pickRows(work, Yes.self, No.self)
-  case (true, true): pickRows(work, Yes.self, Yes.self)
+  case (false, false): pickRows(work, No.self, ForResult.self)
+  case (false, true): pickRows(work, No.self, ForGradient.self)
+  case (true, false): pickRows(work, Yes.self, ForResult.self)
+  case (true, true): pickRows(work, Yes.self, ForGradient.self)
   }
 }
 
