@@ -27,6 +27,9 @@ where SIMDMaskScalar: FixedWidthInteger & SignedInteger {
   /// The numbers at even and at odd places of two vectors in a row, and back.
   static func split(_ a: Vector, _ b: Vector) -> (even: Vector, odd: Vector)
   static func merge(even: Vector, odd: Vector) -> (first: Vector, second: Vector)
+  /// `to[j · toStep + i] = from[i · fromStep + j]` for as many i and j as a vector has lanes.
+  static func transposeSquare(
+    _ from: UnsafePointer<Self>, _ fromStep: Int, _ to: UnsafeMutablePointer<Self>, _ toStep: Int)
 }
 
 extension KernelScalar {
@@ -93,6 +96,11 @@ extension Float: KernelScalar {
   public static func merge(even: Vector, odd: Vector) -> (first: Vector, second: Vector) {
     (sbn_first_half_f(even, odd), sbn_second_half_f(even, odd))
   }
+
+  @inline(__always)
+  public static func transposeSquare(
+    _ from: UnsafePointer<Self>, _ fromStep: Int, _ to: UnsafeMutablePointer<Self>, _ toStep: Int
+  ) { sbn_transpose_f(from, fromStep, to, toStep) }
 }
 
 extension Double: KernelScalar {
@@ -136,6 +144,11 @@ extension Double: KernelScalar {
   public static func merge(even: Vector, odd: Vector) -> (first: Vector, second: Vector) {
     (sbn_first_half_d(even, odd), sbn_second_half_d(even, odd))
   }
+
+  @inline(__always)
+  public static func transposeSquare(
+    _ from: UnsafePointer<Self>, _ fromStep: Int, _ to: UnsafeMutablePointer<Self>, _ toStep: Int
+  ) { sbn_transpose_d(from, fromStep, to, toStep) }
 }
 
 extension UnsafePointer where Pointee: KernelScalar {

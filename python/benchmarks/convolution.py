@@ -16,7 +16,7 @@ MEANS = {WITH: 1.3, WITHOUT: 1.1}
 
 
 class Case(NamedTuple):
-    """Images (N, H, W, C), kernel (KH, KW, C, O), and how many rows "same" adds before the first."""
+    """Images (N, H, W, C), kernel (KH, KW, C / groups, O), and how many rows "same" adds before the first."""
 
     name: str
     images: tuple
@@ -24,10 +24,11 @@ class Case(NamedTuple):
     stride: int
     padding: str
     before: int = 0
+    groups: int = 1
 
     @property
     def has_winograd(self) -> bool:
-        return self.kernel[:2] == (3, 3) and min(self.kernel[2:]) >= 16
+        return self.kernel[:2] == (3, 3) and min(self.kernel[2:]) >= 16 and self.groups == 1
 
     @property
     def is_depthwise(self) -> bool:
@@ -42,6 +43,13 @@ CASES = (
     Case("7x7 stride 2, 3 to 64", (16, 224, 224, 3), (7, 7, 3, 64), 2, "same", 2),
     Case("5x5 same, 32 to 32", (64, 28, 28, 32), (5, 5, 32, 32), 1, "same", 2),
     Case("depthwise 3x3 same, 128", (16, 56, 56, 128), (3, 3, 128, 1), 1, "same", 1),
+    Case("3x3 same, 128 in 32 groups", (16, 56, 56, 128), (3, 3, 4, 128), 1, "same", 1, 32),
+    Case("3x3 same, 256 in 32 groups", (16, 28, 28, 256), (3, 3, 8, 256), 1, "same", 1, 32),
+    Case("3x3 stride 2 same, 256 in 32 groups", (16, 56, 56, 256), (3, 3, 8, 256), 2, "same", 0, 32),
+    Case("3x3 same, 512 in 32 groups", (16, 14, 14, 512), (3, 3, 16, 512), 1, "same", 1, 32),
+    Case("3x3 same, 128 in 4 groups", (16, 28, 28, 128), (3, 3, 32, 128), 1, "same", 1, 4),
+    Case("1x1, 240 in 3 groups", (16, 28, 28, 240), (1, 1, 80, 240), 1, "valid", 0, 3),
+    Case("1x1, 128 in 16 groups", (16, 56, 56, 128), (1, 1, 8, 128), 1, "valid", 0, 16),
 )
 KINDS = ("forward", "input gradient", "weight gradient")
 
@@ -122,7 +130,7 @@ def _theirs(case, kind, first, second):
     import torch
     import torch.nn.functional as tf
 
-    groups = case.kernel[2] if case.is_depthwise else 1
+    groups = case.kernel[2] if case.is_depthwise else case.groups
     total = case.before + (case.before + 1 if case.stride == 2 else case.before)
     symmetric, extra = (case.before, 0) if total == 2 * case.before else (0, total)
 

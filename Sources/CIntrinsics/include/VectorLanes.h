@@ -3,6 +3,7 @@
 #ifndef SBN_VECTOR_LANES_H
 #define SBN_VECTOR_LANES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__AVX512F__)
@@ -85,6 +86,45 @@ SBN_LANES sbn_doubles sbn_hidden_zero_d(void) {
   __asm__("" : "+v"(zero));
   return zero;
 }
+
+// Lanes of two vectors in turn: those of the lower halves, those of the upper halves.
+#if SBN_FLOATS == 16
+#define SBN_LOWER_f(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define SBN_UPPER_f(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define SBN_LOWER_d(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define SBN_UPPER_d(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif SBN_FLOATS == 8
+#define SBN_LOWER_f(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define SBN_UPPER_f(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define SBN_LOWER_d(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define SBN_UPPER_d(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#else
+#define SBN_LOWER_f(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define SBN_UPPER_f(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define SBN_LOWER_d(a, b) __builtin_shufflevector(a, b, 0, 2)
+#define SBN_UPPER_d(a, b) __builtin_shufflevector(a, b, 1, 3)
+#endif
+
+// to[j · to_step + i] = from[i · from_step + j] for a vector's lanes i and j. Taking the lanes of rows i and i + n/2 in
+// turn rotates the bits of (row, column) by one; log2(n) times swaps them.
+#define SBN_TRANSPOSE(V, S, suffix, n)                                                                \
+  static inline void sbn_transpose_##suffix(const S *from, ptrdiff_t from_step, S *to, ptrdiff_t to_step) { \
+    V a[n], b[n];                                                                                     \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < n; i++)                                    \
+        __builtin_memcpy(&a[i], from + i * from_step, sizeof(V));                                     \
+    _Pragma("clang loop unroll(full)") for (int step = 1; step < n; step *= 2) {                      \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < n / 2; i++) {                            \
+        b[2 * i] = SBN_LOWER_##suffix(a[i], a[i + n / 2]);                                            \
+        b[2 * i + 1] = SBN_UPPER_##suffix(a[i], a[i + n / 2]);                                        \
+      }                                                                                               \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < n; i++) a[i] = b[i];                     \
+    }                                                                                                 \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < n; i++)                                    \
+        __builtin_memcpy(to + i * to_step, &a[i], sizeof(V));                                         \
+  }
+
+SBN_TRANSPOSE(sbn_floats, float, f, SBN_FLOATS)
+SBN_TRANSPOSE(sbn_doubles, double, d, (SBN_FLOATS / 2))
 
 // Towards zero, NaN as 0, the nearest bound outside the range; without branches, so that loops over them vectorize.
 SBN_LANES double sbn_clamp(double x, double low, double high) {

@@ -8,21 +8,28 @@ private enum ConvolutionForm {
   case plain(ConvolutionShape)
   /// Over images, every channel by itself.
   case depthwise(ConvolutionShape)
-  /// By groups, or over volumes.
+  /// Over images, by groups of few channels.
+  case grouped(GroupedShape)
+  /// By groups of many channels, or over volumes.
   case parts(ConvolutionParts)
 
   init(_ window: Window, groups: Int, x: TensorType, w: TensorType, y: TensorType) {
     let isImages = window.strides.count == 2
-    if isImages && (groups == 1 || w.shape[2] == 1) {
+    let parts = ConvolutionParts(window, groups: groups, x: x, w: w, y: y)
+    if isImages && (groups == 1 || w.shape[2] == 1 || parts.images.prefersPlanes) {
       let (x, w, y) = (x.shape, w.shape, y.shape)
       let shape = ConvolutionShape(
         n: x[0], height: x[1], width: x[2], inChannels: x[3], kernelHeight: w[0], kernelWidth: w[1], outChannels: w[3],
         strideH: window.strides[0], strideW: window.strides[1], dilationH: window.dilation[0],
         dilationW: window.dilation[1], padTop: window.output(x[1], size: w[0], axis: 0).before,
         padLeft: window.output(x[2], size: w[1], axis: 1).before, outHeight: y[1], outWidth: y[2])
-      self = groups == 1 ? .plain(shape) : .depthwise(shape)
+      if groups == 1 {
+        self = .plain(shape)
+      } else {
+        self = w[2] == 1 ? .depthwise(shape) : .grouped(GroupedShape(shape, groups: groups))
+      }
     } else {
-      self = .parts(ConvolutionParts(window, groups: groups, x: x, w: w, y: y))
+      self = .parts(parts)
     }
   }
 
@@ -57,6 +64,12 @@ extension Convolution: Lowerable {
       case .depthwise(let shape):
         return { memory in
           depthwiseConvolution2D(
+            memory.read(x, as: T.self), memory.read(w), memory.write(y), shape, bias: bias.map { memory.read($0) },
+            relu: relu)
+        }
+      case .grouped(let shape):
+        return { memory in
+          groupedConvolution2D(
             memory.read(x, as: T.self), memory.read(w), memory.write(y), shape, bias: bias.map { memory.read($0) },
             relu: relu)
         }
@@ -100,6 +113,8 @@ extension ConvolutionInputGradient: Lowerable {
         return { convolution2DInputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape) }
       case .depthwise(let shape):
         return { depthwiseConvolution2DInputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape) }
+      case .grouped(let shape):
+        return { groupedConvolution2DInputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), shape) }
       case .parts(let parts):
         return { parts.inputGradient($0.read(dy, as: T.self), $0.read(w), $0.write(dx), $0.raw(temporary)) }
       }
@@ -122,6 +137,8 @@ extension ConvolutionWeightGradient: Lowerable {
         return { convolution2DWeightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), shape) }
       case .depthwise(let shape):
         return { depthwiseConvolution2DWeightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), shape) }
+      case .grouped(let shape):
+        return { groupedConvolution2DWeightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), shape) }
       case .parts(let parts):
         return { parts.weightGradient($0.read(x, as: T.self), $0.read(dy), $0.write(dw), $0.raw(temporary)) }
       }
