@@ -14,30 +14,27 @@ public func luFactor<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ lu: UnsafeMutablePointer<T>, _ pivots: UnsafeMutablePointer<Int32>,
   _ permutation: UnsafeMutablePointer<Int64>, batch: Int, m: Int, n: Int
 ) {
+  T.requireSpecialization()
   guard batch > 0, m > 0 else { return }
-  let perChunk = matricesPerChunk(work: m &* n &* min(m, n) / 3)
-  parallel((batch &+ perChunk &- 1) / perChunk, (x, lu, pivots, permutation, (batch, m, n, perChunk))) {
-    context, chunk in
-    let (x, lu, pivots, permutation, (batch, m, n, perChunk)) = context
+  forEachMatrix(batch, work: m &* n &* min(m, n) / 3, (x, lu, pivots, permutation, (m, n))) { context, matrix in
+    let (x, lu, pivots, permutation, (m, n)) = context
     let count = min(m, n)
-    for matrix in chunk &* perChunk..<min(batch, (chunk &+ 1) &* perChunk) {
-      let a = lu + matrix &* m &* n
-      a.update(from: x + matrix &* m &* n, count: m &* n)
-      let (pivots, permutation) = (pivots + matrix &* count, permutation + matrix &* m)
-      var first = 0
-      while first < count {
-        let width = min(panelWidth, count &- first)
-        factorPanel(a, pivots, first: first, width: width, m, n)
-        updateBehind(a, first: first, width: width, m, n)
-        first &+= width
-      }
-      for i in 0..<m { permutation[i] = Int64(i) }
-      for i in 0..<count {
-        let other = Int(pivots[i])
-        let row = permutation[i]
-        permutation[i] = permutation[other]
-        permutation[other] = row
-      }
+    let a = lu + matrix &* m &* n
+    a.update(from: x + matrix &* m &* n, count: m &* n)
+    let (own, order) = (pivots + matrix &* count, permutation + matrix &* m)
+    var first = 0
+    while first < count {
+      let width = min(panelWidth, count &- first)
+      factorPanel(a, own, first: first, width: width, m, n)
+      updateBehind(a, first: first, width: width, m, n)
+      first &+= width
+    }
+    for i in 0..<m { order[i] = Int64(i) }
+    for i in 0..<count {
+      let other = Int(own[i])
+      let row = order[i]
+      order[i] = order[other]
+      order[other] = row
     }
   }
 }
@@ -76,10 +73,12 @@ private func updateBehind<T: KernelScalar>(
   let end = first &+ width
   guard end < n else { return }
   let rows = UnsafePointer(a + (first &* n &+ end))
-  for i in first &+ 1..<max(first &+ 1, m) {
-    // Rows of the panel itself depend on those above them, rows below it on all of the panel.
+  // Rows of the panel itself depend on those above them, rows below it on all of the panel.
+  for i in first &+ 1..<max(first &+ 1, min(end, m)) {
     subtractProducts(
-      a + (i &* n &+ end), n &- end, UnsafePointer(a + (i &* n &+ first)), step: 1, rows, pitch: n,
-      count: min(i &- first, width))
+      a + (i &* n &+ end), n &- end, UnsafePointer(a + (i &* n &+ first)), step: 1, rows, pitch: n, count: i &- first)
   }
+  subtractProduct(
+    a + (end &* n &+ end), pitch: n, Block(start: UnsafePointer(a + (end &* n &+ first)), row: n, column: 1),
+    Block(start: rows, row: n, column: 1), m: m &- end, n: n &- end, k: width)
 }

@@ -9,6 +9,7 @@ public func qrFactor<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ q: UnsafeMutablePointer<T>, _ r: UnsafeMutablePointer<T>, batch: Int, m: Int, n: Int,
   size: Int
 ) {
+  T.requireSpecialization()
   guard batch > 0, m > 0 else { return }
   let perChunk = matricesPerChunk(work: 2 &* m &* max(n, size) &* min(m, n))
   let elements = m &* n &+ m &+ max(n, size) &+ min(m, n)

@@ -10,6 +10,7 @@ public func singularValues<T: KernelScalar>(
   _ x: UnsafePointer<T>, u: UnsafeMutablePointer<T>?, s: UnsafeMutablePointer<T>, vt: UnsafeMutablePointer<T>?,
   batch: Int, m: Int, n: Int, full: Bool
 ) {
+  T.requireSpecialization()
   guard batch > 0, m > 0 || n > 0 else { return }
   // Worked on is A, or its transpose when that is the taller one, by columns.
   let (p, q) = (max(m, n), min(m, n))

@@ -10,6 +10,7 @@ import Parallel
 public func symmetricEigen<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ w: UnsafeMutablePointer<T>, _ v: UnsafeMutablePointer<T>, batch: Int, n: Int
 ) {
+  T.requireSpecialization()
   guard batch > 0, n > 0 else { return }
   let perChunk = matricesPerChunk(work: 6 &* n &* n &* n)
   let bytes = (2 &* n &* n &+ 5 &* n) &* MemoryLayout<Double>.stride

@@ -8,6 +8,7 @@ import Parallel
 public func matrixTriangle<T: KernelScalar>(
   _ x: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, batch: Int, rows: Int, columns: Int, upper: Bool, diagonal: Int
 ) {
+  T.requireSpecialization()
   guard batch > 0, rows > 0, columns > 0 else { return }
   let perChunk = max(1, elementwiseChunk / columns)
   let total = batch &* rows

@@ -38,6 +38,7 @@ public func triangularSolve<T: KernelScalar>(
   _ t: UnsafePointer<T>, _ b: UnsafePointer<T>, _ x: UnsafeMutablePointer<T>, _ pairs: BatchPairs, n: Int,
   columns: Int, upper: Bool, transposed: Bool, unitDiagonal: Bool
 ) {
+  T.requireSpecialization()
   guard pairs.count > 0, n > 0, columns > 0 else { return }
   let strips = (columns &+ columnsPerChunk &- 1) / columnsPerChunk
   let jobs = pairs.count &* strips
@@ -68,6 +69,7 @@ public func luSolve<T: KernelScalar>(
   _ lu: UnsafePointer<T>, _ permutation: UnsafePointer<Int64>, _ b: UnsafePointer<T>, _ x: UnsafeMutablePointer<T>,
   _ pairs: BatchPairs, n: Int, columns: Int, transposed: Bool
 ) {
+  T.requireSpecialization()
   guard pairs.count > 0, n > 0, columns > 0 else { return }
   let strips = (columns &+ columnsPerChunk &- 1) / columnsPerChunk
   let jobs = pairs.count &* strips
