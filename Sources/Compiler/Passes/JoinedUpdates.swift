@@ -12,8 +12,10 @@ extension Draft {
     let assigned = Set(assignments.map(\.value))
     var start = 0
     while start < instructions.count {
-      defer { start += 1 }
-      guard let first = update(start, assigned) else { continue }
+      guard let first = update(start, assigned) else {
+        start += 1
+        continue
+      }
       var members = [start]
       // What depends on the members comes behind all of them.
       var behind = Set(instructions[start].outputs)
@@ -28,7 +30,8 @@ extension Draft {
           members.append(index)
         }
       }
-      if members.count > 1 { join(members, waiting) }
+      // Else another instruction stands at the start now.
+      if members.count > 1 { join(members, waiting) } else { start += 1 }
     }
   }
 

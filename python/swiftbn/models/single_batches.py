@@ -39,14 +39,26 @@ class SingleBatches(Programs):
     def _on_batch(self, kind: str, data: Data, return_dict: bool):
         data = self._prepare(kind, data)
         step = self._step(kind, data, data.count)
-        self.reset_metrics()
-        return self._result(step.logs(data.arrays), return_dict)
+        if type(self).reset_metrics is not Programs.reset_metrics:
+            self.reset_metrics()
+        else:
+            # Finding them in the attributes of all layers takes longer than the step of a small model.
+            step.metrics = step.metrics or self.metrics
+            for metric in step.metrics:
+                metric.reset_state()
+        logs = step.logs(data.arrays)
+        if step.order is None and not return_dict:
+            step.order = self._order(logs)
+        return self._result(logs, return_dict, step.order)
 
-    def _result(self, logs: dict, return_dict: bool):
+    def _result(self, logs: dict, return_dict: bool, order=None):
         """The logs as a dict, or a list in the order of the metrics, of one alone that one."""
-        logs = dict(sorted(logs.items()))
         if return_dict:
-            return logs
-        known = [name for name in self.get_metrics_result() if name in logs]
-        values = [logs[name] for name in (*known, *(name for name in logs if name not in known))]
+            return dict(sorted(logs.items()))
+        values = [logs[name] for name in order or self._order(logs)]
         return values[0] if len(values) == 1 else values
+
+    def _order(self, logs: dict) -> list[str]:
+        """The names of metrics among logs as the metrics follow each other, then the others."""
+        known = [name for name in self.get_metrics_result() if name in logs]
+        return [*known, *(name for name in sorted(logs) if name not in known)]

@@ -24,6 +24,9 @@ class Step:
         self.names = names
         self.structure = structure
         self.assigned = assigned
+        # What `train_on_batch` resets, and in which order it returns logs, once it has found out.
+        self.metrics = None
+        self.order = None
 
     def run(self, arrays: tuple, indices=None) -> tuple:
         """Runs the program."""
