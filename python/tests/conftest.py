@@ -16,6 +16,9 @@ def fresh_state():
     swiftbn.utils.set_random_seed(1)
     # Else "dense" is "dense_7" in the eighth test, and what looks at names depends on the order of tests.
     swiftbn.utils.clear_session(free_memory=False)
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.utils.clear_session(free_memory=False)
 
 
 @pytest.fixture(scope="module")
