@@ -49,9 +49,9 @@ private func reduceRuns<R: Reducer, O: ReductionOutput>(
       let (x, y, plan, divisor, perChunk) = context
       for output in chunk &* perChunk..<min(plan.keptCount, (chunk &+ 1) &* perChunk) {
         let start = x + plan.kept.offset(output)
-        var total = R.run(start, plan.innerExtent)
+        var total = totalOfRun(R.self, start, plan.innerExtent)
         for index in 1..<max(1, plan.reduced.count) {
-          total = R.combine(total, R.run(start + plan.reduced.offset(index), plan.innerExtent))
+          total = R.combine(total, totalOfRun(R.self, start + plan.reduced.offset(index), plan.innerExtent))
         }
         y[output] = O.rounded(total / divisor)
       }
@@ -79,7 +79,7 @@ private func reduceRuns<R: Reducer, O: ReductionOutput>(
       let run = index / piecesPerRun
       let column = (index &- run &* piecesPerRun) &* piece
       let n = min(piece, plan.innerExtent &- column)
-      total = R.combine(total, R.run(start + (plan.reduced.offset(run) &+ column), n))
+      total = R.combine(total, totalOfRun(R.self, start + (plan.reduced.offset(run) &+ column), n))
     }
     partial[chunk] = total
   }
@@ -147,6 +147,16 @@ private func reduceColumns<R: Reducer, O: ReductionOutput>(
   }
 }
 
+// Once each in the library: they are its largest loops.
+
+@inline(never)
+private func totalOfRun<R: Reducer>(_: R.Type, _ x: UnsafePointer<R.Input>, _ n: Int) -> Double { R.run(x, n) }
+
+@inline(never)
+private func addRows<R: Reducer>(
+  _: R.Type, _ x: UnsafePointer<R.Input>, _ sums: UnsafeMutablePointer<Double>, rows: Int, stride: Int, width: Int
+) { R.accumulate(x, sums, rows: rows, stride: stride, width: width) }
+
 /// Rows `first ..< end` of the reduced axes, in batches that lie one after the other in memory.
 @inline(__always)
 private func accumulateRows<R: Reducer>(
@@ -166,14 +176,14 @@ private func accumulateRows<R: Reducer>(
       let wide = width &* together
       for j in 0..<wide { wideSums[j] = R.identity }
       let wideRows = batch / together
-      R.accumulate(p, wideSums, rows: wideRows, stride: wide, width: wide)
+      addRows(R.self, p, wideSums, rows: wideRows, stride: wide, width: wide)
       for k in 0..<together {
         for j in 0..<width { sums[j] = R.combine(sums[j], wideSums[k &* width &+ j]) }
       }
       p += wideRows &* wide
       rest &-= wideRows &* together
     }
-    R.accumulate(p, sums, rows: rest, stride: stride, width: width)
+    addRows(R.self, p, sums, rows: rest, stride: stride, width: width)
     row &+= batch
   }
 }
