@@ -124,7 +124,13 @@ class SharedRuntime:
         self._link(path, ROOT / "Sources/CSwiftBN/exports.map", [*objects, self.registration, *options])
 
     def _link(self, path: Path, exports: Path, inputs: list) -> None:
-        options = ["-Wl,--gc-sections", "-Wl,-s", f"-Wl,-soname,{path.name}", f"-Wl,--version-script={exports}"]
+        options = [
+            "-Wl,--gc-sections",
+            "-Wl,--icf=all",
+            "-Wl,-s",
+            f"-Wl,-soname,{path.name}",
+            f"-Wl,--version-script={exports}",
+        ]
         command = [self.clang, "-fuse-ld=lld", "-shared", "-o", path, *options, *inputs, *self.SYSTEM]
         subprocess.run([str(word) for word in command], check=True)
 
