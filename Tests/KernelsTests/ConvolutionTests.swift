@@ -133,19 +133,48 @@ struct ConvolutionTests {
       let terms = Double(c.shape.kernelHeight * c.shape.kernelWidth * c.shape.outChannels + 2)
       expectClose(run(), expected, tolerance: roundoff(T.self) * terms, "\(T.self) \(c)")
       expectSameForAllThreadCounts("\(c)", run)
-      var products = [T](repeating: .nan, count: stridedInputGradientRoom(c.shape))
-      func runStrided() -> [T] {
-        runGuarded([dy, w], count: c.inputCount) { inputs, dx in
-          products.withUnsafeMutableBufferPointer {
-            // An empty array has no address.
-            guard let room = $0.baseAddress ?? UnsafeMutablePointer(bitPattern: 64) else { return }
-            convolution2DStridedInputGradient(inputs[0], inputs[1], dx, c.shape, products: room)
-          }
+      checkStrided(c, dy, w, expected)
+    }
+  }
+
+  /// By products, which are formed for the rows of several images, or for some rows of one.
+  @Test func stridedInputGradientOfLargeImagesMatchesReference() {
+    checkLargeStrided(Float.self)
+    checkLargeStrided(Double.self)
+  }
+
+  private func checkLargeStrided<T: KernelScalar>(_: T.Type) {
+    var random = Seeded(25)
+    for c: ConvolutionCase in [
+      .init(n: 2, 69, 66, 3, kernel: (7, 7), 2, stride: (2, 2), pad: (3, 3, 3, 3)),
+      .init(n: 1, 130, 128, 1, kernel: (3, 3), 1, pad: (1, 1, 1, 1)),
+      // Rows and columns that no window reaches.
+      .init(n: 1, 332, 330, 3, kernel: (2, 2), 1, stride: (3, 3)),
+      .init(n: 1, 80, 90, 2, kernel: (5, 5), 1, stride: (2, 1), dilation: (3, 1), pad: (4, 2, 4, 2)),
+      .init(n: 1, 80, 90, 9, kernel: (3, 3), 1, dilation: (1, 2), pad: (2, 2, 2, 2)),
+      .init(n: 40, 28, 28, 1, kernel: (3, 3), 1),
+    ] {
+      let (dy, w): ([T], [T]) = (random.array(c.outputCount), random.array(c.weightCount))
+      var expected = [Double](repeating: 0, count: c.inputCount)
+      c.forEachProduct { expected[$0] += Double(dy[$2]) * Double(w[$1]) }
+      checkStrided(c, dy, w, expected)
+    }
+  }
+
+  private func checkStrided<T: KernelScalar>(_ c: ConvolutionCase, _ dy: [T], _ w: [T], _ expected: [Double]) {
+    var products = [T](repeating: .nan, count: stridedInputGradientRoom(c.shape))
+    func run() -> [T] {
+      runGuarded([dy, w], count: c.inputCount) { inputs, dx in
+        products.withUnsafeMutableBufferPointer {
+          // An empty array has no address.
+          guard let room = $0.baseAddress ?? UnsafeMutablePointer(bitPattern: 64) else { return }
+          convolution2DStridedInputGradient(inputs[0], inputs[1], dx, c.shape, products: room)
         }
       }
-      expectClose(runStrided(), expected, tolerance: roundoff(T.self) * terms, "\(T.self) strided \(c)")
-      expectSameForAllThreadCounts("strided \(c)", runStrided)
     }
+    let terms = Double(c.shape.kernelHeight * c.shape.kernelWidth * c.shape.outChannels + 2)
+    expectClose(run(), expected, tolerance: roundoff(T.self) * terms, "\(T.self) strided \(c)")
+    expectSameForAllThreadCounts("strided \(c)", run)
   }
 
   @Test func weightGradientMatchesReference() {
