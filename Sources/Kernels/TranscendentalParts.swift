@@ -2,13 +2,18 @@
 // `Self == Float` folds away in specialized code, and with it the bit casts.
 
 extension KernelScalar {
+  /// Elementary functions begin with one; `requireSpecialization` saves the library those for types unknown.
   @inline(__always)
-  static func constant(_ value: Double) -> Vector { Vector(repeating: Self(value)) }
+  static func constant(_ value: Double) -> Vector {
+    requireSpecialization()
+    return Vector(repeating: Self(value))
+  }
 
   /// The constant that belongs to this type.
   @inline(__always)
   static func constant(_ float: Double, double: Double) -> Vector {
-    Vector(repeating: Self.self == Float.self ? Self(float) : Self(double))
+    requireSpecialization()
+    return Vector(repeating: Self.self == Float.self ? Self(float) : Self(double))
   }
 
   /// Nearest integer, ties to even, for |x| < 2^22 (Float) or 2^51 (Double).

@@ -37,7 +37,7 @@ extension KernelScalar {
   /// also keeps its body for types unknown, which nobody calls: 0.7 MB of the library.
   @inline(__always)
   static func requireSpecialization() {
-    if Self.self != Float.self && Self.self != Double.self { lacksSpecialization() }
+    if !_isConcrete(Self.self) { lacksSpecialization() }
   }
 }
 

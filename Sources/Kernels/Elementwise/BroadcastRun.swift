@@ -17,7 +17,7 @@ private let tileCapacity = 1024
 
 extension Broadcast {
   /// Offsets of both operands at the start of row `row`, where a row is one run of the last axis.
-  @inline(__always)
+  @inline(never)
   func rowOffsets(_ row: Int) -> (Int, Int) {
     var (rest, a, b) = (row, 0, 0)
     var axis = rank &- 2
@@ -142,6 +142,7 @@ private func runShortRows<K: BroadcastKernel>(
 }
 
 /// `tile[i] = x` at output element `start + i`, for `n` elements that begin and end at a row's edge.
+@inline(never)
 private func gatherRows<E>(
   _ x: UnsafePointer<E>, _ strides: SIMD8<Int>, _ broadcast: Broadcast, _ start: Int, _ n: Int,
   _ tile: UnsafeMutablePointer<E>
