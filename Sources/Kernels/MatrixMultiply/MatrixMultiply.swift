@@ -5,6 +5,10 @@ private let panelDepth = 256
 /// Rows of C that one chunk computes: twice as many where that leaves many chunks, as each copies a panel of B.
 private let leastRowsPerChunk = 156
 private let manyChunks = 128
+/// Rows of A come from memory, where it has this many elements or more.
+private let streamedElements = 1 << 18
+/// Terms between two requests for rows to come: a line of the cache.
+private let termsPerLine = 16
 /// With so few rows of C every element of B is used so rarely that it is read where it lies.
 private let fewRows = 6
 
@@ -39,10 +43,17 @@ public func matrixMultiply<T: KernelScalar>(
     return
   }
   let bands = (m &+ product.rowsPerChunk &- 1) / product.rowsPerChunk
-  parallel(panels &* bands, scratchBytes: panelDepth &* width &* MemoryLayout<T>.stride, (product, panels)) {
-    context, chunk, scratch in
-    let (product, panels) = context
-    product.band(chunk / panels, panel: chunk % panels, scratch.assumingMemoryBound(to: T.self))
+  // Two panels in a row find the rows of A in the second-level cache.
+  let perChunk = isMany ? 2 : 1
+  let groups = (panels &+ perChunk &- 1) / perChunk
+  parallel(
+    groups &* bands, scratchBytes: panelDepth &* width &* MemoryLayout<T>.stride, (product, panels, groups, perChunk)
+  ) { context, chunk, scratch in
+    let (product, panels, groups, perChunk) = context
+    let first = chunk % groups &* perChunk
+    for panel in first..<Swift.min(panels, first &+ perChunk) {
+      product.band(chunk / groups, panel: panel, scratch.assumingMemoryBound(to: T.self))
+    }
   }
 }
 
@@ -73,9 +84,14 @@ private struct Product<T: KernelScalar> {
       let isNarrow = columns <= lanes
       let stride = isNarrow ? lanes : 2 &* lanes
       pack(packed, column: column, columns: columns, depth: depth, length: length, stride: stride)
-      let runs = Runs(
+      var runs = Runs(
         a: a + (first &* aRow &+ depth &* aStep), b: UnsafePointer(packed), length: length, step: aStep, rowStep: aRow,
         bStep: stride, count: 1, aJump: 0, bJump: 0)
+      // Longer rows, or those in the cache, would be in the way of each other (measured: 0.8 to 0.9 times the speed).
+      if aStep == 1 && k <= panelDepth && k % termsPerLine == 0 && m &* k >= streamedElements {
+        (runs.length, runs.count, runs.ahead) = (termsPerLine, length / termsPerLine, aRow)
+        (runs.aJump, runs.bJump) = (termsPerLine, termsPerLine &* stride)
+      }
       let adds = accumulate || depth > 0
       let bias = isLast ? bias.map { $0 + column } : nil
       if isNarrow {

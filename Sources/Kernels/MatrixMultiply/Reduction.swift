@@ -1,3 +1,5 @@
+import CIntrinsics
+
 /// The reductions that a tile can run over. Each is a sum over runs; in a run the k-th term of row i is
 /// a[i · rowStep + k · step] · b[k · bStep …].
 struct Runs<T: KernelScalar> {
@@ -13,6 +15,8 @@ struct Runs<T: KernelScalar> {
   var count: Int
   var aJump: Int
   var bJump: Int
+  /// Elements from a row of a to the one that is fetched into the cache meanwhile, once a run; 0 for none.
+  var ahead = 0
 }
 
 /// Computes one tile: all runs into registers, then the epilogue.
@@ -24,6 +28,9 @@ func tile<R: TileRows>(
   var (aRun, bRun) = (runs.a, runs.b)
   for _ in 0..<runs.count {
     var (a, b) = (aRun, bRun)
+    if runs.ahead != 0 {
+      for row in 0..<R.rowCount { sbn_prefetch(a + (row &* runs.rowStep &+ runs.ahead)) }
+    }
     for _ in 0..<runs.length {
       rows.step(a, runs.rowStep, R.S.load(b))
       a += runs.step
@@ -78,7 +85,8 @@ private func tallTileRows<S: Strip>(
   }
 }
 
-/// Computes any number of rows of a strip, in tiles of nearly equal height.
+/// Computes any number of rows of a strip, in tiles of nearly equal height. With `runs.ahead` the step from row to row, a
+/// tile fetches the rows of the next one.
 @inline(__always)
 func stripRows<S: Strip>(
   _ strip: S.Type, rows: Int, _ runs: Runs<S.T>, _ c: UnsafeMutablePointer<S.T>, _ cStep: Int, _ epilogue: Epilogue<S>
@@ -90,6 +98,7 @@ func stripRows<S: Strip>(
     let height = (rows &- first &+ (tiles &- index) &- 1) / (tiles &- index)
     var part = runs
     part.a += first &* runs.rowStep
+    part.ahead = height &* runs.ahead
     tileRows(S.self, rows: height, part, c + first &* cStep, cStep, epilogue)
     first &+= height
   }
