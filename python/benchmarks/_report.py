@@ -46,7 +46,7 @@ def geometric_means(rows: list, module) -> list:
     """For each peer and number of threads the mean of each part of the module's rows."""
     found = []
     for part, wanted in getattr(module, "MEANS", {}).items():
-        own = [r for r in rows if r["module"] == module.__name__ and r["part"] == part and r["ratio"] is not None]
+        own = [r for r in rows if r["module"] == module.__name__ and part in r["parts"] and r["ratio"] is not None]
         for peer, threads in dict.fromkeys((r["peer"], r["threads"]) for r in own):
             same = [r for r in own if (r["peer"], r["threads"]) == (peer, threads) and not is_disturbed(r)]
             if not same:
@@ -54,7 +54,7 @@ def geometric_means(rows: list, module) -> list:
             entry = dict.fromkeys(own[0])
             entry |= {key: _geometric_mean([r[key] for r in same]) for key in ("ratio", "best")}
             entry |= {"module": module.__name__, "name": f"{part}, geometric mean of {len(same)}", "peer": peer}
-            found.append(entry | {"threads": threads, "wanted": wanted, "unit": "mean", "part": part})
+            found.append(entry | {"threads": threads, "wanted": wanted, "unit": "mean", "parts": ()})
     return found
 
 

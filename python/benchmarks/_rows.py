@@ -5,7 +5,7 @@ A module of rows defines
 * `TITLE`: one line on what is measured,
 * `PEERS`: names of the peers,
 * `rows(setting)`: a generator of `Row`, which imports a peer only if `setting.peer` names it, and
-* `MEANS` (optional): the wanted geometric mean over the rows of each `part`, and
+* `MEANS` (optional): the wanted geometric mean over the rows of each of the `parts`, or None, and
 * `PROCESSES` (optional): in how many pairs of processes all rows are measured, 1 without it.
 
 `rows` runs once in a process that measures ours, and once in one that measures the peer, where ours is not called.
@@ -46,7 +46,7 @@ class Row:
         error: the worst error of what either side returned, against a float64 reference.
         wanted: the least ratio that counts as reached.
         limit: the most that ours may be, in `unit`.
-        part: rows of the same part have a geometric mean.
+        parts: rows of the same part have a geometric mean; a row may be in several.
         scale: multiplies the ratio. Where the peer moves fewer bytes than the bound needs, it makes of the ratio the
             fraction of the bound.
         unit: of ours and theirs: "s", "MB", "x" (a slowdown), "bound" (seconds, the ratio a fraction of a bound).
@@ -60,7 +60,7 @@ class Row:
     error: Callable[[object], float] | None = None
     wanted: float | None = None
     limit: float | None = None
-    part: str | None = None
+    parts: tuple[str, ...] = ()
     scale: float = 1.0
     unit: str = "s"
     turn: float = 0.03

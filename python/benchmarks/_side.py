@@ -88,7 +88,7 @@ def main() -> None:
 
 def describe(row, side: str) -> dict:
     """What the asking process needs to know of a row; with what only a process alone can measure."""
-    fields = {name: getattr(row, name) for name in ("name", "part", "unit", "wanted", "limit", "scale", "turn")}
+    fields = {name: getattr(row, name) for name in ("name", "parts", "unit", "wanted", "limit", "scale", "turn")}
     measured = dataclasses.asdict(row.measure()) if row.measure is not None and side == "ours" else None
     return fields | {"measured": measured}
 

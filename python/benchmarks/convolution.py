@@ -1,8 +1,8 @@
 """`ops.conv` and its two gradients against PyTorch in channels-last layout.
 
 Ours are compiled programs that write to the same arrays every time; PyTorch's results come from its allocator, warm.
-The rows of the second part are measured with Winograd's algorithm switched off. Errors are relative to the same
-operation on magnitudes.
+Where Winograd's algorithm is used, rows of their own have it switched off; the mean without it has these instead. Those
+of convolutions in groups are in no mean but their own. Errors are relative to the same operation on magnitudes.
 """
 
 from typing import NamedTuple
@@ -11,8 +11,9 @@ from _rows import Row
 
 TITLE = "convolutions"
 PEERS = ("PyTorch",)
-WITH, WITHOUT = "with Winograd's algorithm", "without it"
-MEANS = {WITH: 1.3, WITHOUT: 1.1}
+WITH, WITHOUT = "in one group", "in one group, without Winograd's algorithm"
+INSTEAD, GROUPS = "where Winograd's algorithm is switched off", "in groups"
+MEANS = {WITH: 1.3, WITHOUT: 1.1, INSTEAD: None, GROUPS: None}
 
 
 class Case(NamedTuple):
@@ -87,9 +88,14 @@ def _row(case, kind, arrays, theirs, as_array, winograd):
         scale = reference(np.abs(first).astype("float64"), np.abs(second).astype("float64"))
         return float((np.abs(found - exact) / np.maximum(scale, 1e-30)).max())
 
-    part = WITH if winograd else WITHOUT
+    if case.groups > 1:
+        parts = (GROUPS,)
+    elif case.has_winograd:
+        parts = (WITH,) if winograd else (WITHOUT, INSTEAD)
+    else:
+        parts = (WITH, WITHOUT)
     name = f"{case.name}, {kind}" + ("" if winograd else ", without Winograd")
-    return Row(name, ours, theirs, error, wanted=0.85, part=part, turn=0.1)
+    return Row(name, ours, theirs, error, wanted=0.85, parts=parts, turn=0.1)
 
 
 def _program(case, kind, dtype):

@@ -38,7 +38,7 @@ def rows(setting):
             theirs = {"PyTorch": torch_functions, "JAX": jax_functions}[setting.peer](axis, **arrays)
         for part, mine in ours.items():
             error = functools.partial(_error, part, axis, arrays)
-            yield Row(f"{part}, {name}", mine, theirs[part], error, wanted=1, part=part)
+            yield Row(f"{part}, {name}", mine, theirs[part], error, wanted=1, parts=(part,))
 
 
 def make_arrays(shape, axis) -> dict:
