@@ -39,85 +39,15 @@ struct Strip1<T: KernelScalar>: Strip {
   @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) { p.store(count, of: v0, at: 0) }
 }
 
-struct Strip2<T: KernelScalar>: Strip {
-  var v0, v1: T.Vector
-  static var vectorCount: Int { @inline(__always) get { 2 } }
-  @inline(__always) init() { (v0, v1) = (T.hiddenZero(), T.hiddenZero()) }
-  @inline(__always) init(_ v0: T.Vector, _ v1: T.Vector) { (self.v0, self.v1) = (v0, v1) }
-  @inline(__always) static func load(_ p: UnsafePointer<T>) -> Self {
-    Self(p.vector(at: 0), p.vector(at: T.Vector.scalarCount))
-  }
-  @inline(__always) mutating func multiplyAdd(_ a: T, _ b: Self) {
-    let a = T.Vector(repeating: a)
-    v0 = T.multiplyAdd(a, b.v0, v0)
-    v1 = T.multiplyAdd(a, b.v1, v1)
-  }
-  @inline(__always) func added(to o: Self) -> Self { Self(v0 + o.v0, v1 + o.v1) }
-  @inline(__always) func rectified() -> Self {
-    let zero = T.Vector()
-    return Self(
-      T.select(zero, greaterThan: v0, zero, else: v0), T.select(zero, greaterThan: v1, zero, else: v1))
-  }
-  @inline(__always) func store(_ p: UnsafeMutablePointer<T>) {
-    p.store(v0, at: 0)
-    p.store(v1, at: T.Vector.scalarCount)
-  }
-  @inline(__always) static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self {
-    let lanes = T.Vector.scalarCount
-    if count <= lanes { return Self(p.lanes(count, at: 0, else: 0), T.Vector()) }
-    return Self(p.vector(at: 0), p.lanes(count &- lanes, at: lanes, else: 0))
-  }
-  @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) {
-    let lanes = T.Vector.scalarCount
-    if count <= lanes { return p.store(count, of: v0, at: 0) }
-    p.store(v0, at: 0)
-    p.store(count &- lanes, of: v1, at: lanes)
-  }
-}
-
-struct Strip4<T: KernelScalar>: Strip {
-  var low, high: Strip2<T>
-  static var vectorCount: Int { @inline(__always) get { 4 } }
-  @inline(__always) init() { (low, high) = (Strip2(), Strip2()) }
-  @inline(__always) init(_ low: Strip2<T>, _ high: Strip2<T>) { (self.low, self.high) = (low, high) }
-  @inline(__always) static func load(_ p: UnsafePointer<T>) -> Self {
-    Self(Strip2.load(p), Strip2.load(p + 2 &* T.Vector.scalarCount))
-  }
-  @inline(__always) mutating func multiplyAdd(_ a: T, _ b: Self) {
-    let a = T.Vector(repeating: a)
-    low.v0 = T.multiplyAdd(a, b.low.v0, low.v0)
-    low.v1 = T.multiplyAdd(a, b.low.v1, low.v1)
-    high.v0 = T.multiplyAdd(a, b.high.v0, high.v0)
-    high.v1 = T.multiplyAdd(a, b.high.v1, high.v1)
-  }
-  @inline(__always) func added(to o: Self) -> Self { Self(low.added(to: o.low), high.added(to: o.high)) }
-  @inline(__always) func rectified() -> Self { Self(low.rectified(), high.rectified()) }
-  @inline(__always) func store(_ p: UnsafeMutablePointer<T>) {
-    low.store(p)
-    high.store(p + 2 &* T.Vector.scalarCount)
-  }
-  @inline(__always) static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self {
-    let half = 2 &* T.Vector.scalarCount
-    let low = Strip2.load(Swift.min(count, half), p)
-    if count <= half { return Self(low, Strip2(T.Vector(), T.Vector())) }
-    return Self(low, Strip2.load(count &- half, p + half))
-  }
-  @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) {
-    let half = 2 &* T.Vector.scalarCount
-    low.store(Swift.min(count, half), p)
-    if count > half { high.store(count &- half, p + half) }
-  }
-}
-
-/// For a single row, whose loop is as long as the strip is wide: with fewer sums it would wait for each.
-struct Strip8<T: KernelScalar>: Strip {
-  var low, high: Strip4<T>
-  static var vectorCount: Int { @inline(__always) get { 8 } }
-  @inline(__always) init() { (low, high) = (Strip4(), Strip4()) }
-  @inline(__always) init(_ low: Strip4<T>, _ high: Strip4<T>) { (self.low, self.high) = (low, high) }
-  @inline(__always) static func load(_ p: UnsafePointer<T>) -> Self {
-    Self(Strip4.load(p), Strip4.load(p + 4 &* T.Vector.scalarCount))
-  }
+/// Two strips side by side.
+struct Pair<Half: Strip>: Strip {
+  typealias T = Half.T
+  var low, high: Half
+  static var vectorCount: Int { @inline(__always) get { 2 &* Half.vectorCount } }
+  @inline(__always) private static var half: Int { Half.vectorCount &* T.Vector.scalarCount }
+  @inline(__always) init() { (low, high) = (Half(), Half()) }
+  @inline(__always) private init(_ low: Half, _ high: Half) { (self.low, self.high) = (low, high) }
+  @inline(__always) static func load(_ p: UnsafePointer<T>) -> Self { Self(Half.load(p), Half.load(p + half)) }
   @inline(__always) mutating func multiplyAdd(_ a: T, _ b: Self) {
     low.multiplyAdd(a, b.low)
     high.multiplyAdd(a, b.high)
@@ -126,20 +56,23 @@ struct Strip8<T: KernelScalar>: Strip {
   @inline(__always) func rectified() -> Self { Self(low.rectified(), high.rectified()) }
   @inline(__always) func store(_ p: UnsafeMutablePointer<T>) {
     low.store(p)
-    high.store(p + 4 &* T.Vector.scalarCount)
+    high.store(p + Self.half)
   }
   @inline(__always) static func load(_ count: Int, _ p: UnsafePointer<T>) -> Self {
-    let half = 4 &* T.Vector.scalarCount
-    let low = Strip4.load(Swift.min(count, half), p)
-    if count <= half { return Self(low, Strip4(Strip2(T.Vector(), T.Vector()), Strip2(T.Vector(), T.Vector()))) }
-    return Self(low, Strip4.load(count &- half, p + half))
+    if count <= half { return Self(Half.load(count, p), Half()) }
+    return Self(Half.load(p), Half.load(count &- half, p + half))
   }
   @inline(__always) func store(_ count: Int, _ p: UnsafeMutablePointer<T>) {
-    let half = 4 &* T.Vector.scalarCount
-    low.store(Swift.min(count, half), p)
-    if count > half { high.store(count &- half, p + half) }
+    if count <= Self.half { return low.store(count, p) }
+    low.store(p)
+    high.store(count &- Self.half, p + Self.half)
   }
 }
+
+typealias Strip2<T: KernelScalar> = Pair<Strip1<T>>
+typealias Strip4<T: KernelScalar> = Pair<Strip2<T>>
+/// For a single row, whose loop is as long as the strip is wide: with fewer sums it would wait for each.
+typealias Strip8<T: KernelScalar> = Pair<Strip4<T>>
 
 /// Rows of strips.
 protocol TileRows {
