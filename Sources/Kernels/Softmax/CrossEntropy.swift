@@ -50,23 +50,6 @@ public func sparseSoftmaxCrossEntropyBackward<T: KernelScalar>(
   }
 }
 
-/// Index of the first label outside of 0..<n, or -1.
-public func firstLabelOutOfRange(_ labels: UnsafePointer<Int32>, rows: Int, n: Int) -> Int {
-  let limit = UInt32(clamping: n)
-  // Whole blocks first: without an exit the inner loop runs on vectors.
-  var start = 0
-  while start < rows {
-    let end = min(rows, start &+ 256)
-    var bad: UInt32 = 0
-    for i in start..<end { bad |= UInt32(bitPattern: labels[i]) >= limit ? 1 : 0 }
-    if bad != 0 {
-      for i in start..<end where UInt32(bitPattern: labels[i]) >= limit { return i }
-    }
-    start = end
-  }
-  return -1
-}
-
 /// Cross-entropy of target distributions: p = softmax(logits), loss[r] = -Σₖ targets[r, k] · log p[r, k], from the
 /// logits and not from p. Targets need not add up to 1.
 ///
@@ -106,23 +89,6 @@ public func softmaxCrossEntropyBackward<T: KernelScalar>(
     for row in chunk &* perChunk..<min(rows, (chunk &+ 1) &* perChunk) {
       let at = row &* n
       logitsGradient(probabilities + at, targets + at, dlogits + at, n, dloss[row])
-    }
-  }
-}
-
-/// Gradient of `softmaxCrossEntropy` by its targets: dtargets = -dloss · log softmax(logits), row by row.
-///
-/// dloss [rows]; logits, dtargets [rows, n], which may be equal.
-@_specialize(where T == Float) @_specialize(where T == Double)
-public func softmaxCrossEntropyTargetsBackward<T: KernelScalar>(
-  _ dloss: UnsafePointer<T>, logits: UnsafePointer<T>, dtargets: UnsafeMutablePointer<T>, rows: Int, n: Int
-) {
-  T.requireSpecialization()
-  let perChunk = rowsPerChunk(n)
-  parallel(chunkCount(rows, perChunk), (dloss, logits, dtargets, rows, n, perChunk)) { context, chunk in
-    let (dloss, logits, dtargets, rows, n, perChunk) = context
-    for row in chunk &* perChunk..<min(rows, (chunk &+ 1) &* perChunk) {
-      targetsGradient(logits + row &* n, dtargets + row &* n, n, dloss[row])
     }
   }
 }
@@ -173,23 +139,6 @@ private func logitsGradient<T: KernelScalar>(
   if rest > 0 {
     dx.store(rest, of: (p.lanes(rest, at: i, else: 0) * mass - t.lanes(rest, at: i, else: 0)) * scale, at: i)
   }
-}
-
-@inline(never)
-private func targetsGradient<T: KernelScalar>(
-  _ x: UnsafePointer<T>, _ dt: UnsafeMutablePointer<T>, _ n: Int, _ dloss: T
-) {
-  let width = T.Vector.scalarCount
-  let m = rowMaximum(x, n)
-  let shift = T.Vector(repeating: m)
-  let logSum = T.Vector(repeating: T(scalarLog(sumOfExponentials(x, n, m))))
-  let scale = T.Vector(repeating: dloss)
-  var i = 0
-  while i &+ width <= n {
-    dt.store(((shift - x.vector(at: i)) + logSum) * scale, at: i)
-    i &+= width
-  }
-  if i < n { dt.store(n &- i, of: ((shift - x.lanes(n &- i, at: i, else: 0)) + logSum) * scale, at: i) }
 }
 
 /// y = x · factor.

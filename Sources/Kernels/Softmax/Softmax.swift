@@ -47,23 +47,6 @@ public func softmaxBackward<T: KernelScalar>(
   }
 }
 
-/// Gradient of `logSoftmax` from its result: dx = dy - e^y · Σⱼ dy, row by row.
-///
-/// dy, y, dx [rows, n]; dx may be equal to dy or y.
-@_specialize(where T == Float) @_specialize(where T == Double)
-public func logSoftmaxBackward<T: KernelScalar>(
-  _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, rows: Int, n: Int
-) {
-  T.requireSpecialization()
-  let perChunk = rowsPerChunk(n)
-  parallel(chunkCount(rows, perChunk), (dy, y, dx, rows, n, perChunk)) { context, chunk in
-    let (dy, y, dx, rows, n, perChunk) = context
-    for row in chunk &* perChunk..<min(rows, (chunk &+ 1) &* perChunk) {
-      logSoftmaxBackwardRow(dy + row &* n, y + row &* n, dx + row &* n, n)
-    }
-  }
-}
-
 /// Rows of n elements that one chunk works on: about ten microseconds.
 @inline(__always)
 func rowsPerChunk(_ n: Int) -> Int { max(1, 16_384 / max(1, n)) }
@@ -106,22 +89,4 @@ private func softmaxBackwardRow<T: KernelScalar>(
   }
   let rest = n &- i
   if rest > 0 { dx.store(rest, of: y.lanes(rest, at: i, else: 0) * (dy.lanes(rest, at: i, else: 0) - mean), at: i) }
-}
-
-@inline(never)
-private func logSoftmaxBackwardRow<T: KernelScalar>(
-  _ dy: UnsafePointer<T>, _ y: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ n: Int
-) {
-  let width = T.Vector.scalarCount
-  let negativeSum = T.Vector(repeating: T(-rowDot(dy, dy, n, isProduct: false)))
-  var i = 0
-  while i &+ width <= n {
-    dx.store(T.multiplyAdd(T.exp(y.vector(at: i)), negativeSum, dy.vector(at: i)), at: i)
-    i &+= width
-  }
-  let rest = n &- i
-  if rest > 0 {
-    let p = T.exp(y.lanes(rest, at: i, else: 0))
-    dx.store(rest, of: T.multiplyAdd(p, negativeSum, dy.lanes(rest, at: i, else: 0)), at: i)
-  }
 }
