@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "HalfPrecision.h"
+#include "LaneBits.h"
 #include "VectorLanes.h"
 
 #ifdef __AVX512F__

@@ -9,6 +9,19 @@ func spreadPlanes<T: KernelScalar, Masked: Flag, Rectified: Flag>(
   let windows = PlaneWindows(work.shape)
   // The sums of dx of each plane.
   let sumBytes = Rectified.isSet ? windows.planes &* MemoryLayout<Double>.stride : 0
+  #if SWIFTBN_V4
+    if T.self == Float.self && ShortRows.fit(work.shape) {
+      guard let memory = sharedScratch(bytes: ShortRows.scratchBytes &+ sumBytes) else { return }
+      let rows = ShortRows(work.shape, memory)
+      let sums = (memory + ShortRows.scratchBytes).assumingMemoryBound(to: Double.self)
+      let floats = unsafeBitCast(work, to: PooledGradient<Float>.self)
+      parallel(windows.chunks, (floats, rows, windows, sums)) { context, number in
+        let (work, rows, windows, sums) = context
+        spreadShortRows(work, rows, windows.planes(ofChunk: number), sums, Masked.self, Rectified.self)
+      }
+      return addPlanes(work, sums)
+    }
+  #endif
   guard let memory = sharedScratch(bytes: sumBytes) else { return }
   let sums = memory.assumingMemoryBound(to: Double.self)
   let laneBytes = T.Vector.scalarCount &* MemoryLayout<Double>.stride
@@ -33,12 +46,19 @@ func spreadPlanes<T: KernelScalar, Masked: Flag, Rectified: Flag>(
     }
     if streams { sbn_store_fence() }
   }
+  addPlanes(work, sums)
+}
+
+/// The sums of the channels from those of the planes, over these: sample by sample, so that no sum waits for itself.
+@inline(__always)
+private func addPlanes<T: KernelScalar>(_ work: PooledGradient<T>, _ sums: UnsafeMutablePointer<Double>) {
   guard let dbias = work.dbias else { return }
-  for channel in 0..<work.shape.channels {
-    var total = 0.0
-    for n in 0..<work.shape.n { total += sums[n &* work.shape.channels &+ channel] }
-    dbias[channel] = T(total)
+  let channels = work.shape.channels
+  if work.shape.n == 0 { return dbias.update(repeating: 0, count: channels) }
+  for n in 1..<work.shape.n {
+    for channel in 0..<channels { sums[channel] += sums[n &* channels &+ channel] }
   }
+  for channel in 0..<channels { dbias[channel] = T(sums[channel]) }
 }
 
 /// One plane, whole vectors by `reach`. Adds its dx to `sums`, a vector's worth of Doubles.

@@ -65,6 +65,18 @@ func pickPlanes<T: KernelScalar, Relu: Flag, Use: WindowUse>(
 ) {
   if work.shape.outputCount == 0 { return }
   let windows = PlaneWindows(work.shape)
+  #if SWIFTBN_V4
+    let areWhole = windows.rows.count == work.shape.outHeight && windows.columns.count == work.shape.outWidth
+    if T.self == Float.self && areWhole && ShortRows.fit(work.shape) {
+      guard let memory = sharedScratch(bytes: ShortRows.scratchBytes) else { return }
+      let rows = ShortRows(work.shape, memory)
+      let floats = unsafeBitCast(work, to: PickedWindows<Float>.self)
+      return parallel(windows.chunks, (floats, rows, windows)) { context, number in
+        let (work, rows, windows) = context
+        pickShortRows(work, rows, windows.planes(ofChunk: number), Relu.self, Use.self)
+      }
+    }
+  #endif
   parallel(windows.chunks, (work, windows)) { context, number in
     let (work, windows) = context
     for plane in windows.planes(ofChunk: number) { pickPlane(work, windows, plane, Relu.self, Use.self) }
