@@ -28,14 +28,25 @@ SBN_LANES sbn_floats sbn_blend_lanes(sbn_floats a, sbn_floats b, uint16_t bits) 
   return (sbn_floats)_mm512_mask_blend_ps(bits, (__m512)a, (__m512)b);
 }
 
+/// `value` where bits are set, else the lanes of v.
+SBN_LANES sbn_indices sbn_set_lanes(sbn_indices v, uint16_t bits, int32_t value) {
+  return (sbn_indices)_mm512_mask_mov_epi32((__m512i)v, bits, _mm512_set1_epi32(value));
+}
+
 /// Where x equals y or either is NaN.
 SBN_LANES uint16_t sbn_equal_bits(sbn_floats x, sbn_floats y) {
   return _mm512_cmp_ps_mask((__m512)x, (__m512)y, _CMP_EQ_UQ);
+}
+SBN_LANES uint16_t sbn_same_bits(sbn_indices x, sbn_indices y) {
+  return _mm512_cmpeq_epi32_mask((__m512i)x, (__m512i)y);
 }
 
 /// v[index], where the low four bits of an index count.
 SBN_LANES sbn_floats sbn_permute(sbn_floats v, sbn_indices index) {
   return (sbn_floats)_mm512_permutexvar_ps((__m512i)index, (__m512)v);
+}
+SBN_LANES sbn_indices sbn_permute_indices(sbn_indices v, sbn_indices index) {
+  return (sbn_indices)_mm512_permutexvar_epi32((__m512i)index, (__m512i)v);
 }
 
 /// The numbers of two vectors in a row at `index`, of which the low five bits count.

@@ -2,33 +2,31 @@
   import CIntrinsics
 
   /// How planes of short rows are walked under windows of 2 × 2 pixels: by groups of as many pairs of rows as 64 pixels and
-  /// 16 windows allow. The windows of a group lie in one vector, whatever the rows' width; its pixels, which follow each
-  /// other in memory, have one bit each in a word.
+  /// 16 windows allow. A group's pixels follow each other in memory, and its windows lie in one vector, whatever the width
+  /// of the rows.
   struct ShortRows {
-    let width: Int
     /// Pixels and windows of a plane.
     let pixels, windows: Int
-    /// Bits of pixels in windows' upper rows, and of those with a pixel of their window on the right or on the left.
-    let upper, left, right: UInt64
-    /// Windows whose pixels are in the second half of the word.
-    let far: UInt16
     /// The groups of a plane.
     let groups: UnsafeBufferPointer<Group>
-    /// The window of each pixel, 64 numbers, then the first pixel of each window, 16 numbers.
+    /// Windows of which the pixel at that place (upper left, upper right, lower left, lower right) is in the second half
+    /// of a group.
+    let far: (UInt16, UInt16, UInt16, UInt16)
+    /// Of 64 pixels the window, then the place in it; then of 16 windows the pixel at each place.
     private let table: UnsafePointer<Int32>
 
     struct Group {
       var pixels, windows: Int
-      /// Bits of its pixels, of those of windows, and of its windows.
-      var all, inWindows: UInt64
-      var windowBits: UInt16
+      /// Bits of its windows, and of the pixels in the last vector of them.
+      var windowBits, lastBits: UInt16
     }
 
-    private static var tableCount: Int { 80 }
+    private static var tableCount: Int { 3 &* 64 }
     private static var mostPixels: Int { 2048 }
     /// No group but the last has fewer than 32 pixels.
-    private static var tableBytes: Int { tableCount &* MemoryLayout<Int32>.stride }
-    static var scratchBytes: Int { tableBytes &+ mostPixels / 32 &* MemoryLayout<Group>.stride }
+    static var scratchBytes: Int {
+      tableCount &* MemoryLayout<Int32>.stride &+ mostPixels / 32 &* MemoryLayout<Group>.stride
+    }
 
     /// Whether windows begin in the first pixel and follow each other without padding before them. The last ones may have
     /// fewer pixels. In planes this small, lanes add few numbers.
@@ -43,66 +41,88 @@
     /// Uses `memory` of `scratchBytes`.
     @inline(never)
     init(_ shape: PoolingShape, _ memory: UnsafeMutableRawPointer) {
-      let pairs = min(16 / shape.outWidth, 32 / shape.width)
-      (width, pixels, windows) = (shape.width, shape.height &* shape.width, shape.outHeight &* shape.outWidth)
+      let (width, pairs) = (shape.width, min(16 / shape.outWidth, 32 / shape.width))
+      (pixels, windows) = (shape.height &* width, shape.outHeight &* shape.outWidth)
+      let (groupPixels, groupWindows) = (2 &* pairs &* width, pairs &* shape.outWidth)
+
       let table = memory.assumingMemoryBound(to: Int32.self)
-      table.update(repeating: 0, count: ShortRows.tableCount)
-      let (groupPixels, groupWindows) = (2 &* pairs &* shape.width, pairs &* shape.outWidth)
-      var (inWindows, upper, left, far) = (UInt64(0), UInt64(0), UInt64(0), UInt16(0))
-      for pixel in 0..<groupPixels {
-        let (row, column) = (pixel / width, pixel % width)
-        if column >= 2 &* shape.outWidth { continue }
-        let window = row / 2 &* shape.outWidth &+ column / 2
-        let bit = UInt64(1) << UInt64(pixel)
-        table[pixel] = Int32(truncatingIfNeeded: window)
-        inWindows |= bit
-        if row % 2 == 0 { upper |= bit }
-        if column % 2 == 0 && column &+ 1 < width { left |= bit }
-        if row % 2 == 0 && column % 2 == 0 {
-          table[64 &+ window] = Int32(truncatingIfNeeded: pixel)
-          if pixel >= 32 { far |= 1 << UInt16(window) }
+      let (places, positions) = (table + 64, table + 128)
+      table.update(repeating: 0, count: 64)
+      places.update(repeating: -1, count: 64)
+      positions.update(repeating: 0, count: 64)
+      for window in 0..<groupWindows {
+        let (row, column) = (window / shape.outWidth &* 2, window % shape.outWidth &* 2)
+        for place in 0..<4 {
+          // Where there is no column on the right, that on the left stands in for it; its place comes first.
+          let isOutside = column &+ place % 2 >= width
+          let pixel = (row &+ place / 2) &* width &+ column &+ (isOutside ? 0 : place % 2)
+          positions[16 &* place &+ window] = Int32(truncatingIfNeeded: pixel)
+          if isOutside { continue }
+          table[pixel] = Int32(truncatingIfNeeded: window)
+          places[pixel] = Int32(truncatingIfNeeded: place)
         }
       }
-      (self.upper, self.left, right, self.far) = (upper, left, left << 1, far)
+      func far(_ place: Int) -> UInt16 {
+        (0..<16).reduce(0) { positions[16 &* place &+ $1] >= 32 ? $0 | 1 << UInt16($1) : $0 }
+      }
+      self.far = (far(0), far(1), far(2), far(3))
       self.table = UnsafePointer(table)
 
-      let groups = (memory + ShortRows.tableBytes).assumingMemoryBound(to: Group.self)
-      let covered = min(2 &* shape.outHeight, shape.height) &* width
+      let groups = UnsafeMutableRawPointer(table + ShortRows.tableCount).assumingMemoryBound(to: Group.self)
       var (count, pixel, window) = (0, 0, 0)
       while pixel < pixels {
-        let group = Group(
-          pixels: min(groupPixels, pixels &- pixel), windows: max(0, min(groupWindows, windows &- window)),
-          all: ShortRows.bits(pixels &- pixel) & ShortRows.bits(groupPixels),
-          inWindows: inWindows & ShortRows.bits(covered &- pixel),
-          windowBits: UInt16(truncatingIfNeeded: ShortRows.bits(min(groupWindows, windows &- window))))
-        groups[count] = group
-        (count, pixel, window) = (count &+ 1, pixel &+ group.pixels, window &+ group.windows)
+        let group = (min(groupPixels, pixels &- pixel), min(groupWindows, windows &- window))
+        groups[count] = Group(
+          pixels: group.0, windows: group.1, windowBits: ShortRows.bits(group.1),
+          lastBits: ShortRows.bits((group.0 &- 1) % 16 &+ 1))
+        (count, pixel, window) = (count &+ 1, pixel &+ group.0, window &+ group.1)
       }
       self.groups = UnsafeBufferPointer(start: groups, count: count)
     }
 
-    /// The first `count` bits of a word.
+    /// The first `count` of 16 bits.
     @inline(__always)
-    private static func bits(_ count: Int) -> UInt64 { (1 << UInt64(truncatingIfNeeded: max(0, count))) &- 1 }
+    private static func bits(_ count: Int) -> UInt16 { UInt16(truncatingIfNeeded: 1 &<< count &- 1) }
 
-    /// The windows of the 16 pixels from `pixel` on.
+    /// Of the k-th 16 pixels of a group.
+    @inline(__always) func windows(of k: Int) -> sbn_indices { indices(16 &* k) }
+    @inline(__always) func places(of k: Int) -> sbn_indices { indices(64 &+ 16 &* k) }
+    /// The pixel at that place of each window.
+    @inline(__always) func pixels(at place: Int) -> sbn_indices { indices(128 &+ 16 &* place) }
+
     @inline(__always)
-    func windows(from pixel: Int) -> sbn_indices {
-      UnsafeRawPointer(table + pixel).loadUnaligned(as: sbn_indices.self)
+    private func indices(_ offset: Int) -> sbn_indices {
+      UnsafeRawPointer(table + offset).loadUnaligned(as: sbn_indices.self)
+    }
+  }
+
+  /// The pixels of a group: vectors that follow each other, 0 where there are no pixels.
+  struct GroupPixels {
+    let a, b, c, d: FloatVector
+    private let isLong: Bool
+
+    @inline(__always)
+    init(_ x: UnsafePointer<Float>, _ group: ShortRows.Group) {
+      let (zero, last, whole) = (FloatVector.zero, ChosenLanes(bits: group.lastBits), WholeVector())
+      isLong = group.pixels > 32
+      if isLong {
+        (a, b) = (whole.load(x, 0, else: zero), whole.load(x, 16, else: zero))
+        let isFull = group.pixels > 48
+        c = isFull ? whole.load(x, 32, else: zero) : last.load(x, 32, else: zero)
+        d = isFull ? last.load(x, 48, else: zero) : zero
+      } else {
+        let isPair = group.pixels > 16
+        a = isPair ? whole.load(x, 0, else: zero) : last.load(x, 0, else: zero)
+        b = isPair ? last.load(x, 16, else: zero) : zero
+        (c, d) = (zero, zero)
+      }
     }
 
-    /// The first pixel of each window.
+    /// Those with the given numbers, of which `far` are in the second half of a long group.
     @inline(__always)
-    var corners: sbn_indices { windows(from: 64) }
-
-    /// Of the pixels whose bits are set, the first one in each window.
-    @inline(__always)
-    func firstInWindows(_ pixels: UInt64) -> UInt64 {
-      // A pixel falls to the one on its left, then those of the lower row to those of the upper row.
-      let inRows = pixels & ~((pixels & left) &<< 1)
-      let found = inRows & upper
-      let pairs = found | (found & left) &<< 1 | (found & right) &>> 1
-      return inRows & ~(pairs &<< UInt64(truncatingIfNeeded: width))
+    func pick(_ pixels: sbn_indices, far: UInt16) -> FloatVector {
+      let near = sbn_permute_pair(a, b, pixels)
+      return isLong ? sbn_blend_lanes(near, sbn_permute_pair(c, d, pixels), far) : near
     }
   }
 
@@ -111,14 +131,6 @@
     @inline(__always) static var isStreamed: Bool { false }
 
     let bits: UInt16
-
-    /// Those of the 16 bits from `offset` on.
-    @inline(__always)
-    init(_ bits: UInt64, from offset: Int) {
-      self.bits = UInt16(truncatingIfNeeded: bits &>> UInt64(truncatingIfNeeded: offset))
-    }
-    @inline(__always)
-    init(_ bits: UInt16) { self.bits = bits }
 
     @inline(__always)
     func load<T: KernelScalar>(_ pointer: UnsafePointer<T>, _ index: Int, else rest: T.Vector) -> T.Vector {
