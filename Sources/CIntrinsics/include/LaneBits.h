@@ -41,6 +41,15 @@ SBN_LANES uint16_t sbn_same_bits(sbn_indices x, sbn_indices y) {
   return _mm512_cmpeq_epi32_mask((__m512i)x, (__m512i)y);
 }
 
+/// a + b as one operation: Swift's is one for each lane, and where branches meet, they are not put together again
+/// (measured: 1.6 of the time of a loop).
+SBN_LANES sbn_floats sbn_add_lanes(sbn_floats a, sbn_floats b) { return a + b; }
+
+/// The sum of the lanes, as double.
+SBN_LANES double sbn_lane_sum(sbn_floats v) {
+  return _mm512_reduce_add_pd((__m512d)(sbn_low_doubles(v) + sbn_high_doubles(v)));
+}
+
 /// v[index], where the low four bits of an index count.
 SBN_LANES sbn_floats sbn_permute(sbn_floats v, sbn_indices index) {
   return (sbn_floats)_mm512_permutexvar_ps((__m512i)index, (__m512)v);

@@ -51,7 +51,7 @@
         index &+= group.pixels
         out &+= group.windows
       }
-      if Rectified.isSet { sums[plane] = (sbn_low_doubles(sum) + sbn_high_doubles(sum)).sum() }
+      if Rectified.isSet { sums[plane] = sbn_lane_sum(sum) }
       channel = channel &+ 1 == channels ? 0 : channel &+ 1
     }
   }
@@ -77,7 +77,7 @@
       let bits = sbn_same_bits(sbn_permute_indices(place, part.windows), part.places)
       let d = pixel.value(x, sbn_keep_lanes(sbn_permute(all, part.windows), bits))
       reach.store(d, dx, part.offset)
-      if Rectified.isSet { sum += d }
+      if Rectified.isSet { sum = sbn_add_lanes(sum, d) }
     }
   }
 #endif
