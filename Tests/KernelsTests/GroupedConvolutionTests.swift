@@ -62,6 +62,15 @@ private struct GroupedCase: CustomStringConvertible {
     .init(n: 3, 1, 40, groups: 33, (4, 2), kernel: (1, 5), stride: (1, 2), pad: (0, 2, 0, 2)),
     .init(n: 0, 6, 6, groups: 2, (4, 4), kernel: (3, 3)), .init(n: 2, 2, 6, groups: 2, (4, 4), kernel: (3, 3)),
     .init(n: 1, 3, 3, groups: 2, (2, 2), kernel: (3, 3), pad: (5, 6, 4, 3)),
+    // Channels that fill vectors: bundles of groups with one left over, several vectors, bands, edges of all kinds.
+    .init(n: 3, 14, 14, groups: 5, (16, 16), kernel: (3, 3), pad: (1, 1, 1, 1)),
+    .init(n: 1, 21, 131, groups: 4, (16, 16), kernel: (3, 3), pad: (2, 1, 0, 1)),
+    .init(n: 2, 9, 8, groups: 3, (16, 32), kernel: (3, 3), stride: (2, 2), pad: (0, 0, 1, 1)),
+    .init(n: 1, 130, 66, groups: 4, (16, 16), kernel: (3, 3), stride: (3, 2), pad: (1, 2, 3, 0)),
+    .init(n: 2, 7, 9, groups: 2, (32, 16), kernel: (3, 2), dilation: (2, 3), pad: (2, 1, 1, 3)),
+    .init(n: 2, 4, 3, groups: 2, (48, 16), kernel: (3, 3), pad: (4, 5, 3, 6)),
+    .init(n: 1, 2, 1, groups: 3, (16, 16), kernel: (3, 3), pad: (1, 1, 1, 1)),
+    .init(n: 4, 6, 5, groups: 2, (16, 16), kernel: (1, 1)),
   ]
 }
 
@@ -130,11 +139,62 @@ struct GroupedConvolutionTests {
     check(Double.self)
   }
 
+  /// Pixels around tiles, blocks and chunks; outputs around panels; one group.
+  @Test func pointwiseMatchesReference() {
+    func check<T: KernelScalar>(_: T.Type) {
+      var random = Seeded(65)
+      let cases: [GroupedCase] = [
+        .init(n: 1, 5, 5, groups: 3, (80, 80), kernel: (1, 1)), .init(n: 2, 13, 1, groups: 2, (33, 47), kernel: (1, 1)),
+        .init(n: 1, 27, 1, groups: 4, (40, 1), kernel: (1, 1)), .init(n: 3, 4, 13, groups: 2, (3, 100), kernel: (1, 1)),
+        .init(n: 1, 12, 13, groups: 3, (32, 16), kernel: (1, 1)),
+        .init(n: 1, 1, 157, groups: 5, (17, 8), kernel: (1, 1)),
+        .init(n: 1, 2, 160, groups: 1, (48, 33), kernel: (1, 1)),
+        .init(n: 1, 1, 1, groups: 2, (300, 64), kernel: (1, 1)),
+        .init(n: 0, 6, 6, groups: 2, (32, 32), kernel: (1, 1)),
+      ]
+      for c in cases {
+        let (s, groups) = (c.base.shape, c.groups)
+        let (x, w, dy): ([T], [T], [T]) = (
+          random.array(c.base.inputCount), random.array(c.weightCount), random.array(c.base.outputCount)
+        )
+        let bias: [T] = random.array(s.outChannels)
+        for (hasBias, relu) in [(false, false), (true, true), (true, false)] {
+          var expected = (0..<c.base.outputCount).map { hasBias ? Double(bias[$0 % bias.count]) : 0 }
+          c.forEachProduct { expected[$2] += Double(x[$0]) * Double(w[$1]) }
+          if relu { expected = expected.map { max($0, 0) } }
+          func run() -> [T] {
+            runGuarded([x, w, bias], count: c.base.outputCount) {
+              groupedPointwiseConvolution(
+                $0[0], $0[1], $1, pixels: s.n * s.height * s.width, groups: groups, inputs: s.inChannels / groups,
+                outputs: s.outChannels / groups, transposed: false, bias: hasBias ? $0[2] : nil, relu: relu)
+            }
+          }
+          expectClose(run(), expected, tolerance: roundoff(T.self) * c.terms.y, "\(T.self) \(c) bias \(hasBias)")
+          expectSameForAllThreadCounts("\(c)", run)
+        }
+        var expected = [Double](repeating: 0, count: c.base.inputCount)
+        c.forEachProduct { expected[$0] += Double(dy[$2]) * Double(w[$1]) }
+        func gradient() -> [T] {
+          runGuarded([dy, w], count: c.base.inputCount) {
+            groupedPointwiseConvolution(
+              $0[0], $0[1], $1, pixels: s.n * s.height * s.width, groups: groups, inputs: s.outChannels / groups,
+              outputs: s.inChannels / groups, transposed: true, bias: nil, relu: false)
+          }
+        }
+        expectClose(gradient(), expected, tolerance: roundoff(T.self) * c.terms.dx, "\(T.self) \(c) gradient")
+        expectSameForAllThreadCounts("\(c) gradient", gradient)
+      }
+    }
+    check(Float.self)
+    check(Double.self)
+  }
+
   /// A pixel that is NaN or infinite reaches the windows that hold it, of its group, and no others; ReLU keeps NaN.
   @Test func nonfinitePixelsStayInTheirWindows() {
     for c in [
       GroupedCase(n: 2, 9, 9, groups: 4, (4, 4), kernel: (3, 3), pad: (1, 1, 1, 1)),
       GroupedCase(n: 2, 8, 8, groups: 2, (5, 6), kernel: (3, 3), stride: (2, 2), pad: (1, 1, 1, 1)),
+      GroupedCase(n: 2, 9, 9, groups: 3, (16, 16), kernel: (3, 3), pad: (1, 1, 1, 1)),
     ] {
       for value in [Float.nan, .infinity] {
         var random = Seeded(64)

@@ -126,6 +126,9 @@ def test_depthwise_convolution_in_float32(channels, multiplier):
     "make, shape, reference",
     [
         (lambda: layers.Conv2D(6, 3, groups=3, activation="relu"), (7, 6, 6), "groups"),
+        (lambda: layers.Conv2D(48, 3, groups=3, activation="relu"), (7, 6, 48), "groups"),
+        (lambda: layers.Conv2D(80, 1, groups=2, activation="relu"), (7, 6, 66), "groups"),
+        (lambda: layers.Conv3D(80, 1, groups=2, activation="relu"), (2, 3, 5, 64), "groups"),
         (lambda: layers.Conv3D(4, 2, groups=2, activation="relu"), (4, 3, 4, 2), "groups"),
         (lambda: layers.Conv3D(4, (2, 1, 2), activation="relu"), (4, 3, 4, 2), "groups"),
         (lambda: layers.DepthwiseConv2D(3, depth_multiplier=2, activation="relu"), (7, 6, 5), "depthwise"),
@@ -144,6 +147,23 @@ def test_bias_and_relu_in_one_step(make, shape, reference):
     else:
         expected = reference_depthwise(x, kernel) + bias
     np.testing.assert_allclose(model.predict(x, verbose=0), np.maximum(expected, 0), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size, channels", [(3, 16), (1, 80)])
+def test_gradients_by_groups_are_those_of_each_group(size, channels):
+    x = RANDOM.normal(size=(2, 5, 6, 3 * channels)).astype("float32")
+    kernel = RANDOM.normal(size=(size, size, channels, 3 * channels)).astype("float32")
+    seed = RANDOM.normal(size=x.shape).astype("float32")
+
+    def gradients(x, kernel, seed):
+        return swiftbn.value_and_grad(lambda x, w: ops.sum(ops.conv(x, w, padding="same") * seed), (0, 1))(x, kernel)[1]
+
+    found = gradients(x, kernel, seed)
+    for group in range(3):
+        columns = slice(group * channels, (group + 1) * channels)
+        parts = (np.ascontiguousarray(array[..., columns]).astype("float64") for array in (x, kernel, seed))
+        for gradient, alone in zip(found, gradients(*parts), strict=True):
+            np.testing.assert_allclose(gradient[..., columns], alone, rtol=1e-4, atol=1e-4)
 
 
 def test_depthwise_convolution_equals_a_convolution_of_single_channels():

@@ -33,8 +33,12 @@ private enum ConvolutionForm {
     }
   }
 
+  /// Of the forward pass and the inputs' gradient, and of the weights' gradient.
   var temporaryBytes: Int {
     if case .parts(let parts) = self { parts.temporaryBytes } else { 0 }
+  }
+  var weightGradientBytes: Int {
+    if case .parts(let parts) = self { parts.weightGradientBytes } else { 0 }
   }
 }
 
@@ -125,7 +129,7 @@ extension ConvolutionInputGradient: Lowerable {
 
 extension ConvolutionWeightGradient: Lowerable {
   func temporaryBytes(_ inputs: [TensorType], _ outputs: [TensorType]) -> Int {
-    ConvolutionForm(window, groups: groups, x: inputs[0], w: outputs[0], y: inputs[1]).temporaryBytes
+    ConvolutionForm(window, groups: groups, x: inputs[0], w: outputs[0], y: inputs[1]).weightGradientBytes
   }
 
   func lower(_ c: Lowering) throws -> Step {

@@ -41,6 +41,9 @@ struct ConvolutionParts {
       padLeft: window.output(x[3], size: w[2], axis: axis + 1).before, outHeight: y[2], outWidth: y[3])
   }
 
+  /// Forward and for the inputs' gradient each pixel is multiplied with the kernels of all groups, where it lies.
+  private var isPointwise: Bool { groups > 1 && w[0] == 1 && y[1] == x[1] && padFront == 0 && images.isPointwise }
+
   private func inputWindows(_ group: Int) -> DepthWindowsShape {
     DepthWindowsShape(
       n: x[0], depth: x[1], pixels: x[2] * x[3], channels: x[4], outDepth: y[1], kernelDepth: w[0],
@@ -68,7 +71,9 @@ struct ConvolutionParts {
       bytes(isOutputDirect, y.count / max(groups, 1)), bytes(isKernelDirect, w.count / max(groups, 1))
     )
   }
-  var temporaryBytes: Int { rooms.input + rooms.output + rooms.kernel }
+  /// What the weights' gradient takes, and the other two.
+  var weightGradientBytes: Int { rooms.input + rooms.output + rooms.kernel }
+  var temporaryBytes: Int { isPointwise ? 0 : weightGradientBytes }
 
   /// Where a group's packed parts lie in the temporary memory.
   private func parts<T: KernelScalar>(
@@ -85,6 +90,11 @@ struct ConvolutionParts {
     _ x: UnsafePointer<T>, _ w: UnsafePointer<T>, _ y: UnsafeMutablePointer<T>, bias: UnsafePointer<T>?, relu: Bool,
     _ temporary: UnsafeMutableRawPointer
   ) {
+    if isPointwise {
+      return groupedPointwiseConvolution(
+        x, w, y, pixels: images.n * images.height * images.width, groups: groups, inputs: channels, outputs: columns,
+        transposed: false, bias: bias, relu: relu)
+    }
     let parts = parts(temporary, T.self)
     for group in 0..<groups {
       if !isInputDirect { gatherDepthWindows(x, parts.input, inputWindows(group)) }
@@ -99,6 +109,11 @@ struct ConvolutionParts {
   func inputGradient<T: KernelScalar>(
     _ dy: UnsafePointer<T>, _ w: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>, _ temporary: UnsafeMutableRawPointer
   ) {
+    if isPointwise {
+      return groupedPointwiseConvolution(
+        dy, w, dx, pixels: images.n * images.height * images.width, groups: groups, inputs: columns,
+        outputs: channels, transposed: true, bias: nil, relu: false)
+    }
     let parts = parts(temporary, T.self)
     for group in 0..<groups {
       if !isOutputDirect { gatherDepthWindows(dy, parts.output, outputChannels(group)) }

@@ -20,7 +20,7 @@ public struct ConvolutionShape: Sendable {
   var reachWidth: Int { (outWidth &- 1) &* strideW &+ (kernelWidth &- 1) &* dilationW &+ 1 }
   var isPadded: Bool { padTop > 0 || padLeft > 0 || reachHeight > height || reachWidth > width }
   /// A matrix product over pixels.
-  var isPointwise: Bool {
+  public var isPointwise: Bool {
     kernelHeight == 1 && kernelWidth == 1 && strideH == 1 && strideW == 1 && !isPadded && outHeight == height
       && outWidth == width
   }
@@ -47,6 +47,10 @@ public struct ConvolutionShape: Sendable {
 
   /// Bands of output rows that one image is cut into; small batches are cut finer so that all threads find work.
   var bands: Int { n >= 8 ? 1 : Swift.min(outHeight, 8) }
+
+  /// Rows of x that `rows` rows of y see, padding included.
+  @inline(__always)
+  func reachRows(_ rows: Int) -> Int { (rows &- 1) &* strideH &+ (kernelHeight &- 1) &* dilationH &+ 1 }
 
   @inline(__always)
   func rows(ofBand band: Int) -> Range<Int> {

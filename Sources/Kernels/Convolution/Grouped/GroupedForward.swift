@@ -18,6 +18,10 @@ public func groupedConvolution2D<T: KernelScalar>(
     }
     return
   }
+  if grouped.fillsVectors(T.self) && grouped.hasDenseRows {
+    return groupedStripsForward(
+      asFloat(x), asFloat(w), asFloat(y), grouped, bias: bias.map { asFloat($0) }, relu: relu)
+  }
   let job = GroupedJob(grouped, overOutputsWith: T.Vector.scalarCount)
   guard let tables = PlaneTables<T>(job, taps: grouped.taps, phases: 1, hasBias: bias != nil) else { return }
   tables.tapCounts[0] = grouped.taps
@@ -49,6 +53,9 @@ public func groupedConvolution2DInputGradient<T: KernelScalar>(
   if s.isEmpty || grouped.taps == 0 {
     dx.update(repeating: 0, count: s.n &* s.inputCount)
     return
+  }
+  if grouped.fillsVectors(T.self) && grouped.hasDenseRows {
+    return groupedStripsInputGradient(asFloat(dy), asFloat(w), asFloat(dx), grouped)
   }
   let job = GroupedJob(grouped, overInputsWith: T.Vector.scalarCount)
   let phases = s.strideH &* s.strideW

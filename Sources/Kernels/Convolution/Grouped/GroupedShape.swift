@@ -2,7 +2,8 @@
 /// of the outputs sees group g of the inputs.
 ///
 /// Few channels per group leave vectors of channels empty, so here vectors run over pixels: some groups' channels of some
-/// rows are brought into planes, one per channel (`ChannelPlanes`), convolved there, and brought back.
+/// rows are brought into planes, one per channel (`ChannelPlanes`), convolved there, and brought back. Where a group's
+/// channels fill vectors, `GroupedStrips` does without planes.
 public struct GroupedShape: Sendable {
   /// Its channels are those of all groups.
   public let shape: ConvolutionShape

@@ -23,6 +23,9 @@ public func groupedConvolution2DWeightGradient<T: KernelScalar>(
     for i in 0..<Swift.max(0, count) { dw[i] = 0 }
     return
   }
+  if grouped.fillsVectors(T.self) {
+    return groupedStripsWeightGradient(asFloat(x), asFloat(dy), asFloat(dw), grouped)
+  }
   let sums = GroupedSums(grouped)
   let most = sumElements / (sums.perGroup &* T.Vector.scalarCount)
   let job = GroupedJob(grouped, overOutputsWith: T.Vector.scalarCount, most: most)
