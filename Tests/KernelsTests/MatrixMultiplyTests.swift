@@ -32,6 +32,8 @@ struct MatrixMultiplyTests {
     (1, 400, 520), (1, 144, 1_000),
     // Many rows.
     (9_984, 3, 2), (10_299, 33, 5),
+    // Whose rows are fetched ahead, by pairs of panels.
+    (7_000, 70, 48),
   ]
 
   @Test(arguments: [(false, false), (true, false), (false, true), (true, true)])
