@@ -1,7 +1,7 @@
 extension KernelScalar {
   /// erf(x) = 2/√π · ∫₀ˣ e^(-t²) dt.
   @inline(__always)
-  public static func erf(_ x: Vector) -> Vector {
+  static func erf(_ x: Vector) -> Vector {
     if Self.self == Float.self { return singleErrorFunction(x) }
     return doubleErrorFunction(x)
   }

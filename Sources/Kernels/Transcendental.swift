@@ -9,7 +9,7 @@
 extension KernelScalar {
   /// e^x.
   @inline(__always)
-  public static func exp(_ x: Vector) -> Vector {
+  static func exp(_ x: Vector) -> Vector {
     let limited = clampKeepingNaN(x, constant(-104, double: -746), constant(88.8, double: 709.9))
     let (n, q) = reducedExponential(limited)
     // Two factors reach the subnormal numbers and infinity with normal powers of two, and round only once.
@@ -19,7 +19,7 @@ extension KernelScalar {
 
   /// e^x - 1, accurate near 0.
   @inline(__always)
-  public static func expm1(_ x: Vector) -> Vector {
+  static func expm1(_ x: Vector) -> Vector {
     let limited = clampKeepingNaN(x, constant(-40, double: -60), constant(88.8, double: 709.9))
     let (n, q) = reducedExponential(limited)
     // Half the result, as 2^n itself overflows before the result does.
@@ -58,7 +58,7 @@ extension KernelScalar {
 
   /// Natural logarithm: -∞ at ±0, NaN below.
   @inline(__always)
-  public static func log(_ x: Vector) -> Vector {
+  static func log(_ x: Vector) -> Vector {
     // Subnormal numbers are moved up by 2^k first.
     let normal = Vector(repeating: Self.leastNormalMagnitude)
     let scaled = select(normal, greaterThan: x, x * constant(0x1p24, double: 0x1p54), else: x)
@@ -68,7 +68,7 @@ extension KernelScalar {
 
   /// log(1 + x), accurate near 0: -∞ at -1, NaN below.
   @inline(__always)
-  public static func log1p(_ x: Vector) -> Vector {
+  static func log1p(_ x: Vector) -> Vector {
     let one = constant(1)
     let u = one + x
     // What rounding 1 + x lost: exact when the smaller term is subtracted last.
@@ -121,7 +121,7 @@ extension KernelScalar {
 
   /// tanh(x) = (e^2x - 1) / (e^2x + 1).
   @inline(__always)
-  public static func tanh(_ x: Vector) -> Vector {
+  static func tanh(_ x: Vector) -> Vector {
     let size = magnitude(x)
     // From the limit on the result rounds to 1.
     let limit = constant(10, double: 22)
@@ -131,7 +131,7 @@ extension KernelScalar {
 
   /// 1 / (1 + e^-x), without overflow: exact down to the subnormal numbers.
   @inline(__always)
-  public static func sigmoid(_ x: Vector) -> Vector {
+  static func sigmoid(_ x: Vector) -> Vector {
     let e = exp(-magnitude(x))
     return select(Vector.zero, greaterThan: x, e, else: constant(1)) / (constant(1) + e)
   }
