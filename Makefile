@@ -6,8 +6,8 @@ RUN := $(VENV)/bin/python
 LEVELS = $(shell $(RUN) -c "import runpy; print(*runpy.run_path('python/swiftbn/_load.py')['host_levels']())")
 # Level of the Swift tests; the extension is built for the best level of this machine.
 LEVEL = $(lastword $(LEVELS))
-# Bytes of a wheel with all levels: 8 MiB.
-WHEEL_LIMIT := 8388608
+# Bytes of a wheel with all levels: 8 MB.
+WHEEL_LIMIT := 8000000
 INCLUDE = $(shell $(RUN) -c "import sysconfig; print(sysconfig.get_path('include'))")
 EXAMPLES := $(filter-out python/examples/_%, $(wildcard python/examples/*.py))
 SOURCES := $(shell find Sources -type f) Package.swift setup.py pyproject.toml
