@@ -16,7 +16,7 @@ public struct ConvolutionShape: Sendable {
   }
 
   /// Rows and columns of x that windows reach, padding included.
-  var reachHeight: Int { (outHeight &- 1) &* strideH &+ (kernelHeight &- 1) &* dilationH &+ 1 }
+  var reachHeight: Int { reachRows(outHeight) }
   var reachWidth: Int { (outWidth &- 1) &* strideW &+ (kernelWidth &- 1) &* dilationW &+ 1 }
   var isPadded: Bool { padTop > 0 || padLeft > 0 || reachHeight > height || reachWidth > width }
   /// A matrix product over pixels.

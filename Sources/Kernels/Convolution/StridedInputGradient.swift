@@ -63,8 +63,7 @@ extension ConvolutionShape {
   /// The end of the rows of x that output rows before `row` reach.
   fileprivate func rowsReached(before row: Int) -> Int {
     if row == 0 || row == outHeight { return row == 0 ? 0 : height }
-    let end = (row &- 1) &* strideH &- padTop &+ (kernelHeight &- 1) &* dilationH &+ 1
-    return Swift.max(0, Swift.min(height, end))
+    return Swift.max(0, Swift.min(height, reachRows(row) &- padTop))
   }
 }
 
