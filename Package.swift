@@ -65,7 +65,7 @@ if let pythonInclude {
 
 targets += [
   .testTarget(name: "TensorTests", dependencies: ["Tensor"]),
-  .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
+  .testTarget(name: "ParallelTests", dependencies: ["Parallel", "CIntrinsics"]),
   .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Parallel"], swiftSettings: common),
   .testTarget(name: "GraphTests", dependencies: ["Graph", "Tensor"]),
   .testTarget(name: "CompilerTests", dependencies: ["Compiler", "Graph", "Tensor"]),

@@ -34,6 +34,7 @@ public final class Plan {
   private let outputSlots: [(output: Int, values: [Int])]
   private let copies: [(from: Int, to: UnsafeMutableRawPointer, bytes: Int)]
   private let inputValues: [Int]
+  private var pace = Pace()
   /// Keeps constants and variables alive.
   private let graph: Graph
 
@@ -102,21 +103,24 @@ public final class Plan {
       for value in slot.values { table[value] = pointer }
     }
     for slot in outputSlots { for value in slot.values { table[value] = outputs![slot.output] } }
-    let memory = Memory(table: UnsafePointer(table))
-    if let clock {
-      clock()
-      for step in steps {
-        try step(memory)
-        try checkScratch()
-        clock()
-      }
+    let start = nanoseconds()
+    if pace.isBrief(start: start) {
+      try lettingWorkersSleep { try runSteps(clock) }
     } else {
-      for step in steps {
-        try step(memory)
-        try checkScratch()
-      }
+      try runSteps(clock)
     }
+    pace.record(start: start, end: nanoseconds())
     for copy in copies { copy.to.copyMemory(from: table[copy.from], byteCount: copy.bytes) }
+  }
+
+  private func runSteps(_ clock: (() -> Void)?) throws {
+    let memory = Memory(table: UnsafePointer(table))
+    clock?()
+    for step in steps {
+      try step(memory)
+      try checkScratch()
+      clock?()
+    }
   }
 }
 

@@ -30,6 +30,8 @@ struct MatrixMultiplyTests {
     // Few rows and whole vectors of columns: B is read where it lies.
     (1, 128, 1_600), (2, 176, 300), (6, 48, 700), (4, 16, 520), (5, 112, 257), (3, 2_048, 64),
     (1, 400, 520), (1, 144, 1_000),
+    // Whose blocks of the depth threads share: 4 and more.
+    (1, 176, 768), (1, 176, 769), (2, 128, 1_024), (6, 48, 3_000), (4, 144, 1_281),
     // Many rows.
     (9_984, 3, 2), (10_299, 33, 5),
     // Whose rows are fetched ahead, by pairs of panels.
@@ -42,9 +44,10 @@ struct MatrixMultiplyTests {
     check(Double.self, transposed.a, transposed.b)
   }
 
-  /// A row of the result is the same however many rows there are.
-  @Test func rowsDoNotDependOnEachOther() {
-    let (n, k) = (176, 600)
+  /// A row of the result is the same however many rows there are, where threads share columns and where blocks.
+  @Test(arguments: [600, 1_100])
+  func rowsDoNotDependOnEachOther(k: Int) {
+    let n = 176
     var random = Seeded(8)
     let (a, b, bias): ([Float], [Float], [Float]) = (random.array(20 * k), random.array(k * n), random.array(n))
     func product(_ m: Int) -> [Float] {

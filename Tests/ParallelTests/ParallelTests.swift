@@ -1,3 +1,5 @@
+import CIntrinsics
+import Glibc
 import Parallel
 import Testing
 
@@ -76,6 +78,37 @@ struct ParallelTests {
       #expect(takeScratchFailure() == 1 << 60)
     }
     #expect(run(chunks: 16) == (0..<16).map { $0 * $0 })
+  }
+
+  /// The owner begins with the first chunk, workers behind the owner's share. (Tries, as other tests keep the pool busy.)
+  @Test func theOwnersShareComesFirst() {
+    let before = threadCount
+    defer { threadCount = before }
+    threadCount = 2
+    let found = (0..<50).contains { _ in
+      var isOwners = [Bool](repeating: false, count: 64)
+      isOwners.withUnsafeMutableBufferPointer { buffer in
+        parallel(64, (buffer.baseAddress!, pthread_self())) { context, chunk in
+          context.0[chunk] = pthread_self() == context.1
+          usleep(500)
+        }
+      }
+      return isOwners[0] && !isOwners[56...].contains(true)
+    }
+    #expect(found)
+  }
+
+  @Test func aThreadLeavesItsProcessorAndKeepsItsMask() {
+    let count = sbn_affinity_count()
+    let moved = (0..<20).contains { _ in
+      let processor = sbn_processor()
+      sbn_leave_processor(processor)
+      return sbn_processor() != processor
+    }
+    #expect(moved == (count > 1))
+    #expect(sbn_affinity_count() == count)
+    for processor: Int32 in [-1, 4_096, .max] { sbn_leave_processor(processor) }
+    #expect(sbn_affinity_count() == count)
   }
 
   @Test func threadCountIsClamped() {

@@ -194,6 +194,41 @@ def test_idle_threads_sleep():
     assert used < 0.2
 
 
+def test_brief_work_leaves_sleeping_threads_asleep():
+    """Waking them takes longer than the work; what is longer wakes them."""
+    brief, long = fresh(
+        """
+        import json, os, threading, time
+        import numpy as np
+        import swiftbn
+
+        def awakenings():
+            sleeps = 0
+            for task in os.listdir("/proc/self/task"):
+                if int(task) != threading.get_native_id():
+                    with open(f"/proc/self/task/{task}/status") as status:
+                        sleeps += sum(int(line.split()[1]) for line in status if line.startswith("voluntary"))
+            return sleeps
+
+        def count(a, b):
+            product = swiftbn.jit(swiftbn.ops.matmul)
+            a, b = np.ones(a, "float32"), np.ones(b, "float32")
+            for _ in range(5):
+                product(a, b)
+            time.sleep(0.1)
+            before = awakenings()
+            for _ in range(30):
+                product(a, b)
+                time.sleep(0.005)
+            return awakenings() - before
+
+        print(json.dumps([count((1, 1100), (1100, 128)), count((600, 600), (600, 600))]))
+        """,
+        SWIFTBN_NUM_THREADS="2",
+    )
+    assert brief < 15 < long
+
+
 def test_python_ends_while_threads_compute():
     """Daemon threads are stopped inside of native calls."""
     assert run(

@@ -93,4 +93,22 @@ static inline int sbn_affinity_count(void) {
   return count;
 }
 
+/// The processor this thread runs on, -1 if unknown.
+extern int sbn_processor(void) __asm__("sched_getcpu");
+
+/// Moves this thread to another processor of its affinity mask, if there is one. The mask stays what it was.
+extern int sbn_sched_setaffinity(int pid, size_t size, const void *mask) __asm__("sched_setaffinity");
+static inline void sbn_leave_processor(int processor) {
+  uint64_t mask[64] = {0}, others[64];
+  if (processor < 0 || processor >= 64 * 64 || sbn_sched_getaffinity(0, sizeof mask, mask) != 0) return;
+  uint64_t any = 0;
+  for (int i = 0; i < 64; i++) {
+    others[i] = i == processor / 64 ? mask[i] & ~((uint64_t)1 << processor % 64) : mask[i];
+    any |= others[i];
+  }
+  if (any == 0) return;
+  sbn_sched_setaffinity(0, sizeof others, others);
+  sbn_sched_setaffinity(0, sizeof mask, mask);
+}
+
 #endif

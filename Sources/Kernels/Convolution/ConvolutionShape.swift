@@ -27,6 +27,8 @@ public struct ConvolutionShape: Sendable {
   var inputCount: Int { height &* width &* inChannels }
   var outputCount: Int { outHeight &* outWidth &* outChannels }
   var weightCount: Int { kernelHeight &* kernelWidth &* inChannels &* outChannels }
+  /// Of one image.
+  var multiplications: Int { outHeight &* outWidth &* weightCount }
   var isEmpty: Bool { n == 0 || outHeight <= 0 || outWidth <= 0 || outChannels == 0 }
 
   /// So few inputs per kernel row that gathering whole windows first is faster.
@@ -45,8 +47,9 @@ public struct ConvolutionShape: Sendable {
       padLeft: 0, outHeight: outHeight, outWidth: outWidth)
   }
 
-  /// Bands of output rows that one image is cut into; small batches are cut finer so that all threads find work.
-  var bands: Int { n >= 8 ? 1 : Swift.min(outHeight, 8) }
+  /// Bands of output rows that one image is cut into; small batches are cut finer so that all threads find work, but
+  /// not below some microseconds.
+  var bands: Int { n >= 8 ? 1 : Swift.min(outHeight, 8, 1 &+ multiplications / (1 << 18)) }
 
   /// Rows of x that `rows` rows of y see, padding included.
   @inline(__always)

@@ -1,7 +1,7 @@
 import Parallel
 
 /// Terms of the reduction that are worked on at a time: a panel of B of this depth stays in the first-level cache.
-private let panelDepth = 256
+let panelDepth = 256
 /// Rows of C that one chunk computes: twice as many where that leaves many chunks, as each copies a panel of B.
 private let leastRowsPerChunk = 156
 private let manyChunks = 128
@@ -9,8 +9,6 @@ private let manyChunks = 128
 private let streamedElements = 1 << 18
 /// Terms between two requests for rows to come: a line of the cache.
 private let termsPerLine = 16
-/// With so few rows of C every element of B is used so rarely that it is read where it lies.
-private let fewRows = 6
 
 /// C = op(A)·op(B) (+ C) (+ bias), then the activation.
 ///
@@ -28,20 +26,11 @@ public func matrixMultiply<T: KernelScalar>(
   let width = 2 &* T.Vector.scalarCount
   let panels = (n &+ width &- 1) / width
   let isMany = (m &+ leastRowsPerChunk &- 1) / leastRowsPerChunk &* panels >= manyChunks
-  let product = Product(
+  let product = MatrixProduct(
     a: a, b: b, c: c, m: m, n: n, k: k, aRow: transposeA ? 1 : k, aStep: transposeA ? m : 1,
     transposeB: transposeB, bias: bias, relu: activation == .relu, accumulate: accumulate,
     rowsPerChunk: isMany ? 2 &* leastRowsPerChunk : leastRowsPerChunk)
-  let lanes = T.Vector.scalarCount
-  if m <= fewRows && !transposeB && n % lanes == 0 && k > 0 {
-    let strips = n &* k < 1 << 17 || threadCount == 1 ? 1 : (n &+ 4 &* lanes &- 1) / (4 &* lanes)
-    parallel(strips, (product, strips)) { context, strip in
-      let (product, strips) = context
-      let width = strips == 1 ? product.n : 4 &* T.Vector.scalarCount
-      product.direct(strip &* width..<Swift.min(product.n, (strip &+ 1) &* width))
-    }
-    return
-  }
+  if product.hasFewRows { return product.multiplyFewRows() }
   let bands = (m &+ product.rowsPerChunk &- 1) / product.rowsPerChunk
   // Two panels in a row find the rows of A in the second-level cache.
   let perChunk = isMany ? 2 : 1
@@ -57,7 +46,7 @@ public func matrixMultiply<T: KernelScalar>(
   }
 }
 
-private struct Product<T: KernelScalar> {
+struct MatrixProduct<T: KernelScalar> {
   let a, b: UnsafePointer<T>
   let c: UnsafeMutablePointer<T>
   let m, n, k: Int
@@ -103,44 +92,6 @@ private struct Product<T: KernelScalar> {
       }
       depth &+= length
     } while depth < k
-  }
-
-  /// All rows times columns of B itself, which is read in the order of its memory as far as the registers permit.
-  ///
-  /// In blocks of the same depth as in `band`, so that a row's result does not depend on how many rows there are.
-  @inline(never)
-  func direct(_ columns: Range<Int>) {
-    var depth = 0
-    while depth < k {
-      var column = columns.lowerBound
-      if m == 1 { direct(Strip8<T>.self, &column, columns.upperBound, depth) }
-      direct(Strip4<T>.self, &column, columns.upperBound, depth)
-      direct(Strip2<T>.self, &column, columns.upperBound, depth)
-      direct(Strip1<T>.self, &column, columns.upperBound, depth)
-      depth &+= panelDepth
-    }
-  }
-
-  /// As many strips as fit between the columns, over one block of the depth.
-  @inline(__always)
-  private func direct<S: Strip>(_: S.Type, _ column: inout Int, _ end: Int, _ depth: Int) where S.T == T {
-    let width = S.vectorCount &* T.Vector.scalarCount
-    let length = Swift.min(panelDepth, k &- depth)
-    let isLast = depth &+ length == k
-    while column &+ width <= end {
-      let runs = Runs(
-        a: a + depth &* aStep, b: b + (depth &* n &+ column), length: length, step: aStep, rowStep: aRow, bStep: n,
-        count: 1, aJump: 0, bJump: 0)
-      let epilogue = Epilogue<S>(
-        columns: width, accumulates: accumulate || depth > 0, bias: isLast ? bias.map { $0 + column } : nil,
-        relu: isLast && relu)
-      if S.vectorCount == 8 {
-        tile(Row<S>.self, runs, c + column, n, epilogue)
-      } else {
-        stripRows(S.self, rows: m, runs, c + column, n, epilogue)
-      }
-      column &+= width
-    }
   }
 
   /// Copies columns of op(B) to a contiguous panel, padded with zeros to whole vectors.
