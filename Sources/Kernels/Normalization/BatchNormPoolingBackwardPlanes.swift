@@ -15,9 +15,9 @@ func spreadPlanes<T: KernelScalar, Masked: Flag, Rectified: Flag>(
       let rows = ShortRows(work.shape, memory)
       let sums = (memory + ShortRows.scratchBytes).assumingMemoryBound(to: Double.self)
       let floats = unsafeBitCast(work, to: PooledGradient<Float>.self)
-      parallel(windows.chunks, (floats, rows, windows, sums)) { context, number in
+      parallel(windows.chunks, scratchBytes: sumRoomBytes, (floats, rows, windows, sums)) { context, number, room in
         let (work, rows, windows, sums) = context
-        spreadShortRows(work, rows, windows.planes(ofChunk: number), sums, Masked.self, Rectified.self)
+        spreadShortRows(work, rows, windows.planes(ofChunk: number), sums, room, Masked.self, Rectified.self)
       }
       return addPlanes(work, sums)
     }

@@ -1,13 +1,36 @@
 #if SWIFTBN_V4
   import CIntrinsics
 
-  /// dx of consecutive planes of short rows; with `Rectified`, the sum of each plane's dx to its place in `sums`.
+  /// Vectors that hold the sums of dx of planes until there are so many.
+  private let sumRoom = 16
+  let sumRoomBytes = sumRoom &* MemoryLayout<FloatVector>.stride
+
+  /// dx of consecutive planes of short rows; with `Rectified`, the sum of each plane's dx to its place in `sums`, for which
+  /// `room` of `sumRoomBytes` is used.
+  @inline(__always)
+  func spreadShortRows<Masked: Flag, Rectified: Flag>(
+    _ work: PooledGradient<Float>, _ rows: ShortRows, _ planes: Range<Int>, _ sums: UnsafeMutablePointer<Double>,
+    _ room: UnsafeMutableRawPointer, _ masked: Masked.Type, _ rectified: Rectified.Type
+  ) {
+    let vectors = room.assumingMemoryBound(to: FloatVector.self)
+    if !Rectified.isSet { return spread(work, rows, planes, vectors, Masked.self, Rectified.self) }
+    var first = planes.lowerBound
+    while first < planes.upperBound {
+      let last = min(first &+ sumRoom, planes.upperBound)
+      spread(work, rows, first..<last, vectors, Masked.self, Rectified.self)
+      // Side by side, as a plane would wait for the steps of the one before (measured: a third of the time).
+      for plane in first..<last { sums[plane] = sbn_lane_sum(vectors[plane &- first]) }
+      first = last
+    }
+  }
+
+  /// With `Rectified`, the sums of the planes' dx by lanes go to `sums`.
   ///
   /// For the windows of a group, the place of the first pixel that equals what was picked is found; a pixel whose place
   /// that is gets its window's gradient.
   @inline(never)
-  func spreadShortRows<Masked: Flag, Rectified: Flag>(
-    _ work: PooledGradient<Float>, _ rows: ShortRows, _ planes: Range<Int>, _ sums: UnsafeMutablePointer<Double>,
+  private func spread<Masked: Flag, Rectified: Flag>(
+    _ work: PooledGradient<Float>, _ rows: ShortRows, _ planes: Range<Int>, _ sums: UnsafeMutablePointer<FloatVector>,
     _ masked: Masked.Type, _ rectified: Rectified.Type
   ) {
     let channels = work.shape.channels
@@ -51,7 +74,7 @@
         index &+= group.pixels
         out &+= group.windows
       }
-      if Rectified.isSet { sums[plane] = sbn_lane_sum(sum) }
+      if Rectified.isSet { sums[plane &- planes.lowerBound] = sum }
       channel = channel &+ 1 == channels ? 0 : channel &+ 1
     }
   }
