@@ -37,6 +37,7 @@ SBN_LANES sbn_indices sbn_set_lanes(sbn_indices v, uint16_t bits, int32_t value)
 SBN_LANES uint16_t sbn_equal_bits(sbn_floats x, sbn_floats y) {
   return _mm512_cmp_ps_mask((__m512)x, (__m512)y, _CMP_EQ_UQ);
 }
+
 /// Where x is above y.
 SBN_LANES uint16_t sbn_greater_bits(sbn_floats x, sbn_floats y) {
   return _mm512_cmp_ps_mask((__m512)x, (__m512)y, _CMP_GT_OQ);

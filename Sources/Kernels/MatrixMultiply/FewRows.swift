@@ -1,5 +1,7 @@
 import Parallel
 
+/// With more rows of C it pays to copy B to panels.
+private let mostRows = 6
 /// Elements of B that are worth a second thread.
 private let parallelElements = 1 << 17
 /// Blocks of the depth from which on threads share these and not the columns.
@@ -9,7 +11,7 @@ private let fewestBlocks = 4
 ///
 /// In blocks of the same depth as in `band`, so that a row's result does not depend on how many rows there are.
 extension MatrixProduct {
-  var hasFewRows: Bool { m <= 6 && !transposeB && n % T.Vector.scalarCount == 0 && k > 0 }
+  var hasFewRows: Bool { m <= mostRows && !transposeB && n % T.Vector.scalarCount == 0 && k > 0 }
 
   func multiplyFewRows() {
     if n &* k < parallelElements || threadCount == 1 { return direct(0..<n) }
