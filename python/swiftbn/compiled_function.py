@@ -49,11 +49,11 @@ def jit(f=None, *, static_argnums=(), static_argnames=()):
         return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
     if not callable(f):
         raise TypeError(f"jit: expected a function. Received: {f!r}")
-    compiled = _CompiledFunction(f, _static_parameters(f, static_argnums, static_argnames))
+    call = _CompiledFunction(f, _static_parameters(f, static_argnums, static_argnames)).call
 
     @functools.wraps(f, updated=())
     def wrapper(*args, **kwargs):
-        return compiled(args, kwargs)
+        return call(args, kwargs)
 
     return wrapper
 
@@ -73,27 +73,35 @@ class _CompiledFunction:
         self._f = f
         self._static_positions, self._static_names = static
         self._entries = Recent()
-        # The key and the entry of the last call.
-        self._last: tuple = (None, None)
+        # Of the last call with arrays alone: `floatx()`, shapes and dtypes, the entry.
+        self._last: tuple = (None, (), None)
 
-    def __call__(self, args: tuple, kwargs: dict):
+    def call(self, args: tuple, kwargs: dict):
+        is_traced = current_trace() is not None
+        if not kwargs and not is_traced:
+            # A short way, since small programs take no longer than the long one.
+            precision, forms, entry = self._last
+            if precision == floatx() and _are_of_forms(args, forms):
+                return self._run(entry, args)
         is_plain_call = not kwargs and not self._static_positions and all(map(is_plain, args))
-        if current_trace() is not None or not is_plain_call and is_symbolic((args, kwargs)):
+        if is_traced or not is_plain_call and is_symbolic((args, kwargs)):
             return self._f(*args, **kwargs)
         if is_plain_call:
-            # A short way for arrays alone, since small programs take no longer than the long one.
             arrays, key = args, (floatx(), *[(array.shape, array.dtype) for array in args])
         else:
             arrays, key = self._described(args, kwargs)
-        last_key, entry = self._last
-        if key != last_key:
-            entry = self._entries.get(key)
-            if entry is None:
-                entry = self._entries[key] = self._trace(args, kwargs, arrays)
-            self._last = key, entry
-        before_writing(entry.assigned)
-        found = entry.program.run(tuple(arrays))
-        if isinstance(entry.result, Tensor):
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = self._trace(args, kwargs, arrays)
+        if is_plain_call:
+            self._last = key[0], key[1:], entry
+        return self._run(entry, tuple(arrays))
+
+    def _run(self, entry: _Entry, arrays: tuple):
+        if entry.assigned:
+            before_writing(entry.assigned)
+        found = entry.program.run(arrays)
+        if type(entry.result) is Tensor:
             return found[0]
         computed = dict(zip(map(id, entry.outputs), found, strict=True))
         return tree.map_structure(lambda leaf: _result(leaf, computed), entry.result)
@@ -146,6 +154,18 @@ class _CompiledFunction:
             outputs = list({id(leaf): leaf for leaf in tree.flatten(result) if isinstance(leaf, Tensor)}.values())
             variables = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, Variable)]
             return _Entry(trace.compile(outputs), result, outputs, variables, trace.assigned_variables)
+
+
+def _are_of_forms(args: tuple, forms: tuple) -> bool:
+    """Whether the arguments are C-contiguous arrays of these shapes and dtypes."""
+    if len(args) != len(forms):
+        return False
+    for array, (shape, dtype) in zip(args, forms, strict=True):
+        if type(array) is not np.ndarray or array.shape != shape or array.dtype is not dtype:
+            return False
+        if not array.flags.c_contiguous:
+            return False
+    return True
 
 
 def _result(leaf, computed: dict):

@@ -26,7 +26,8 @@ def _stack() -> list:
 
 def current_trace() -> Trace | None:
     """The innermost active trace of this thread."""
-    stack = _stack()
+    # Asked in every call of small programs, so without `_stack`.
+    stack = getattr(_local, "traces", None)
     return stack[-1] if stack else None
 
 

@@ -50,6 +50,23 @@ def test_each_form_is_traced_once():
     assert len(traces) == 6
 
 
+def test_arrays_that_only_look_like_those_of_the_last_call():
+    """Calls of one form after another go a short way, which these must not."""
+    double, traces = counted(lambda x: 2 * x)
+
+    class Other(np.ndarray):
+        pass
+
+    x = np.arange(12, dtype="float32").reshape(3, 4)
+    others = [x.copy(order="F"), np.repeat(x, 2, axis=1)[:, ::2], x.astype(">f4"), x.view(Other), x.astype("int32")]
+    for other in [x, *others, x.T, x[:2], x[None]]:
+        for value in (x, x, other):
+            found = double(value)
+            assert type(found) is np.ndarray and np.array_equal(found, 2 * np.asarray(value))
+    # One for x and what has its form, and one each for other dtypes and shapes.
+    assert len(traces) == 1 + 1 + 3
+
+
 def test_order_of_keys_does_not_matter():
     function, traces = counted(lambda d, *, z, a: d["p"] - d["q"] + 10 * z + 100 * a)
     first = function({"p": 1.0, "q": 2.0}, z=3.0, a=4.0)
